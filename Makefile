@@ -1,0 +1,49 @@
+# make repro: install and run the pipeline. make test: install and run the tests. The rest is for people who change the code.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# DVC starts the stages with the `python` of the path.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: repro test test-slow lint ui lock install
+
+repro: install
+	@echo "== dvc repro: download, preprocess, train, evaluate, compare (see params.yaml)"
+	dvc repro
+	@echo "== done: leader board in reports/leaderboard.md; 'make ui' shows the runs in MLflow"
+
+test: install
+	@echo "== the fast tests"
+	pytest
+
+test-slow: install
+	@echo "== the tests that take minutes"
+	pytest -m slow
+
+lint: install
+	ruff format --check .
+	ruff check .
+	mypy
+
+ui: install
+	@echo "== MLflow UI on http://127.0.0.1:5000 (this machine only, no password); stop it with Ctrl+C"
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+
+lock: install
+	@echo "== writing requirements.lock from pyproject.toml"
+	pip-compile --quiet --strip-extras --extra dev --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
+		--no-header --no-annotate --output-file requirements.lock pyproject.toml
+	@# Any build of the pinned torch will do: where a CPU build was at hand, its local version does not belong in the lock.
+	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
+
+install: $(BIN)/.installed
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@echo "== making the virtual environment .venv from requirements.lock (about a minute, once)"
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "pmtrec needs Python 3.11 or newer: make PYTHON=python3.11"'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

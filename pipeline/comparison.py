@@ -1,0 +1,150 @@
+"""All results -> one leader board: means and spread over seeds, difference to the best baseline with a paired test."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.stats
+
+__all__ = ["Result", "holm", "leader_board", "to_json", "to_markdown"]
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One evaluated run.
+
+    Attributes:
+        dataset, method, seed: Which one.
+        metrics: Name -> mean over users, and coverage.
+        per_user: Column ``user`` and one column per metric.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    metrics: Mapping[str, float]
+    per_user: pd.DataFrame
+
+
+def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
+    """One row per data set and method, best first within a data set.
+
+    The best baseline is the method other than ``ours`` with the highest mean of ``metric`` on the test part: a choice
+    against ``ours``. All other methods are compared with it: per-user values are averaged over the seeds, and the
+    differences, paired by user, get a two-sided t test and a 95% confidence interval; p is corrected over the methods of
+    the data set (Holm 1979). The test speaks of users drawn anew, not of seeds: ``<metric> sd`` tells the spread over those.
+
+    Args:
+        results: At least one; all methods of a data set have the same users.
+        metric: For the order, the best baseline and the differences.
+        ours: The method that is not a baseline.
+
+    Returns:
+        ``dataset``, ``method``, ``n_seeds``, a column per metric (mean over seeds) and ``<metric> sd`` (sample standard
+        deviation, NaN for one seed), ``difference``, ``low``, ``high``, ``relative`` (difference / baseline's mean), ``p``,
+        ``baseline`` (its name; the row of the baseline itself has none of these).
+    """
+    boards = []
+    for dataset in dict.fromkeys(result.dataset for result in results):
+        of_dataset = [result for result in results if result.dataset == dataset]
+        by_method = {
+            method: [result for result in of_dataset if result.method == method]
+            for method in dict.fromkeys(result.method for result in of_dataset)
+        }
+        rows = pd.DataFrame([_summary(dataset, method, group) for method, group in by_method.items()])
+        rows = rows.sort_values(metric, ascending=False, ignore_index=True, kind="stable")
+        rivals = rows[rows["method"] != ours]
+        if len(rivals):
+            baseline = str(rivals["method"].iloc[0])
+            rows = rows.merge(_differences(by_method, baseline, metric), on="method", how="left")
+        boards.append(rows)
+    columns = ["difference", "low", "high", "relative", "p", "baseline"]
+    board = pd.concat(boards, ignore_index=True)
+    return board.reindex(columns=[*board.columns.difference(columns, sort=False), *columns])
+
+
+def _summary(dataset: str, method: str, group: list[Result]) -> dict[Hashable, Any]:
+    values = pd.DataFrame([result.metrics for result in group])
+    row: dict[Hashable, Any] = {"dataset": dataset, "method": method, "n_seeds": len(group)}
+    for name in values:
+        row[name] = values[name].mean()
+        row[f"{name} sd"] = values[name].std()
+    return row
+
+
+def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: str) -> pd.DataFrame:
+    values = {method: _mean_over_seeds(group, metric) for method, group in by_method.items()}
+    base = values.pop(baseline)
+    rows = []
+    for method, ours in values.items():
+        difference = (ours - base).to_numpy()
+        test = scipy.stats.ttest_1samp(difference, 0.0)
+        interval = test.confidence_interval(_CONFIDENCE)
+        mean = difference.mean()
+        # Equal lists for all users leave no variance to test; nothing differs.
+        p = test.pvalue if difference.any() else 1.0
+        rows.append((method, mean, interval.low, interval.high, mean / base.mean(), p, baseline))
+    table = pd.DataFrame(rows, columns=["method", "difference", "low", "high", "relative", "p", "baseline"])
+    return table.assign(p=holm(table["p"].to_numpy(np.float64)))
+
+
+def _mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":
+    table = pd.DataFrame({result.seed: result.per_user.set_index("user")[metric] for result in group})
+    return table.mean(axis=1)
+
+
+def holm(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """P values corrected by Holm's step-down method (Scandinavian Journal of Statistics, 1979).
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1.0)
+    return corrected
+
+
+def to_markdown(board: pd.DataFrame, metrics: list[str], metric: str) -> str:
+    """One Markdown table per data set."""
+    lines = ["# Leader board", ""]
+    for dataset, rows in board.groupby("dataset", sort=False):
+        baseline = rows["baseline"].dropna()
+        lines += [f"## {dataset}", ""]
+        against = f"{metric} against {baseline.iloc[0]} (95% interval; p, Holm)" if len(baseline) else "difference"
+        header = ["method", "seeds", *metrics, against]
+        lines += ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+        for row in rows.to_dict("records"):
+            cells = [
+                str(row["method"]),
+                str(row["n_seeds"]),
+                *(_mean_and_sd(row, name) for name in metrics),
+                _gain(row),
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _mean_and_sd(row: Mapping[Hashable, Any], name: str) -> str:
+    sd = row[f"{name} sd"]
+    return f"{row[name]:.4f}" + ("" if pd.isna(sd) else f" ± {sd:.4f}")
+
+
+def _gain(row: Mapping[Hashable, Any]) -> str:
+    if pd.isna(row["difference"]):
+        return "-"
+    return f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f}; p = {row['p']:.2g})"
+
+
+def to_json(board: pd.DataFrame, metrics: list[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Dataset -> method -> metric -> mean, the form of DVC metrics."""
+    return {
+        str(dataset): {str(row["method"]): {name: row[name] for name in metrics} for row in rows.to_dict("records")}
+        for dataset, rows in board.groupby("dataset", sort=False)
+    }

@@ -1,0 +1,1 @@
+"""Raw files to typed tables: download, contracts, id maps, filtering, splitting, relations, storage."""

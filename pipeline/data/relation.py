@@ -1,0 +1,93 @@
+"""One task's pairs: heads of one node type, each linked with tails of another (or the same) node type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ITEM", "USER", "NodeTypes", "Relation"]
+
+USER = "user"
+ITEM = "item"
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """Pairs (head, tail) in numbers; a task is "rank the tails of this relation".
+
+    Attributes:
+        name: Name of the relation; for a task, the name of the task.
+        head_type: Node type of the heads, for example ``"user"``.
+        tail_type: Node type of the tails.
+        heads: Node numbers below ``n_heads``, int64 ``[n_edges]``.
+        tails: Node numbers below ``n_tails``, int64 ``[n_edges]``.
+        n_heads: Declared number of nodes of the head type (never derived from the largest number).
+        n_tails: Declared number of nodes of the tail type.
+
+    Raises:
+        ValueError: If the shapes differ or a number is out of range.
+    """
+
+    name: str
+    head_type: str
+    tail_type: str
+    heads: Numbers
+    tails: Numbers
+    n_heads: int
+    n_tails: int
+
+    def __post_init__(self) -> None:
+        if self.heads.shape != self.tails.shape or self.heads.ndim != 1:
+            raise ValueError(f"{self.name}: heads {self.heads.shape} and tails {self.tails.shape} must be equal vectors")
+        for side, values, size in (("heads", self.heads, self.n_heads), ("tails", self.tails, self.n_tails)):
+            if values.size and not (values.min() >= 0 and values.max() < size):
+                found = f"{values.min()}..{values.max()}"
+                raise ValueError(f"{self.name}: {side} must be in 0..{size - 1}, found {found}")
+
+    @property
+    def n_edges(self) -> int:
+        """Number of pairs."""
+        return int(self.heads.size)
+
+
+@dataclass(frozen=True)
+class NodeTypes:
+    """All node types stacked into one table of rows: a row number is the offset of the type plus the node number.
+
+    One stacked table means one gather, one de-duplication and one optimiser step, however many tasks and node types there
+    are.
+
+    >>> nodes = NodeTypes({"user": 3, "item": 2})
+    >>> nodes.offset("item"), nodes.n_rows
+    (3, 5)
+    """
+
+    sizes: Mapping[str, int]
+
+    @classmethod
+    def of(cls, relations: list[Relation]) -> "NodeTypes":
+        """The node types of some relations; users and items come first.
+
+        Raises:
+            ValueError: If two relations declare different sizes for one node type.
+        """
+        sizes: dict[str, int] = {}
+        for relation in relations:
+            for node_type, size in ((relation.head_type, relation.n_heads), (relation.tail_type, relation.n_tails)):
+                if sizes.setdefault(node_type, size) != size:
+                    raise ValueError(f"{relation.name}: {size} nodes of type {node_type!r}, elsewhere {sizes[node_type]}")
+        rest = sorted(set(sizes) - {USER, ITEM})
+        return cls({node_type: sizes[node_type] for node_type in (USER, ITEM, *rest) if node_type in sizes})
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the stacked table."""
+        return sum(self.sizes.values())
+
+    def offset(self, node_type: str) -> int:
+        """First row of a node type."""
+        types = list(self.sizes)
+        return sum(self.sizes[before] for before in types[: types.index(node_type)])

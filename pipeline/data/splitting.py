@@ -1,0 +1,85 @@
+"""Split: train, valid and test, disjoint, together all interactions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.seeding import numpy_generator
+
+__all__ = ["PARTS", "Split", "assign_random", "assign_temporal"]
+
+TRAIN, VALID, TEST = PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Interactions in numbers, in three disjoint parts.
+
+    Attributes:
+        train, valid, test: Columns ``user`` and ``item`` (int64).
+        n_users: Declared number of users; some may have no interaction in a part.
+        n_items: Declared number of items.
+    """
+
+    train: pd.DataFrame
+    valid: pd.DataFrame
+    test: pd.DataFrame
+    n_users: int
+    n_items: int
+
+    def train_relation(self) -> Relation:
+        """The training interactions as the relation of the main task."""
+        users, items = (self.train[column].to_numpy(np.int64) for column in ("user", "item"))
+        return Relation("recommendation", USER, ITEM, users, items, self.n_users, self.n_items)
+
+
+def assign_random(users: npt.NDArray[np.int64], ratios: tuple[float, float, float], seed: int) -> npt.NDArray[np.str_]:
+    """A part for every interaction, at random within each user, as RecBole counts them (so that numbers compare).
+
+    A user with n interactions gives floor(n * ratio) to test and to valid, but at least one to each while more than one
+    is left for training; so a user with one interaction has it in train, with two has train and test, with three all.
+
+    Args:
+        users: User number of each interaction ``[n]``; the caller's order of rows must not depend on the input's.
+        ratios: Shares of train, valid, test; they sum to 1.
+        seed: The split's own seed.
+
+    Returns:
+        ``"train"``, ``"valid"`` or ``"test"`` for each interaction ``[n]``.
+    """
+    noise = numpy_generator(seed, "split").random(users.size)
+    order = np.lexsort((noise, users))
+    n_of = np.bincount(users)
+    in_train = n_of.copy()
+    share = {}
+    for part, ratio in ((TEST, ratios[2]), (VALID, ratios[1])):
+        # The small term keeps floor(10 * 0.1) at 1 where the product is 0.999...
+        exact = np.floor(n_of * ratio + 1e-9).astype(np.int64)
+        share[part] = np.where((exact == 0) & (in_train > 1) & (ratio > 0), 1, exact)
+        in_train -= share[part]
+    rank = np.arange(users.size) - np.repeat(np.cumsum(n_of) - n_of, n_of)
+    by_user = users[order]
+    parts = np.full(users.size, TRAIN, dtype="<U5")
+    parts[order] = np.select([rank < share[TEST][by_user], rank < (share[TEST] + share[VALID])[by_user]], [TEST, VALID], TRAIN)
+    return parts
+
+
+def assign_temporal(timestamps: npt.NDArray[np.int64], ratios: tuple[float, float, float]) -> npt.NDArray[np.str_]:
+    """A part for every interaction by two global points in time, so that nothing learns from the future.
+
+    The two points are quantiles of the time stamps; interactions of one moment are never torn apart.
+
+    Args:
+        timestamps: Seconds ``[n]``.
+        ratios: Shares of train, valid, test.
+
+    Returns:
+        ``"train"``, ``"valid"`` or ``"test"`` for each interaction ``[n]``.
+    """
+    ordered = np.sort(timestamps)
+    # The first time stamp that is no longer in train, and the first that is in test.
+    edges = [ordered[min(round(len(ordered) * q), len(ordered) - 1)] for q in (ratios[0], ratios[0] + ratios[1])]
+    return np.select([timestamps < edges[0], timestamps < edges[1]], [TRAIN, VALID], TEST).astype("<U5")

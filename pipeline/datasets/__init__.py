@@ -1,0 +1,1 @@
+"""Plug-ins: data sets; one file per data set, with its raw files and the reader of them."""

@@ -1,0 +1,35 @@
+"""LastFM (HetRec 2011, GroupLens; non-commercial research): who listened to which artist, friends, tags of artists."""
+
+from functools import partial
+from pathlib import Path
+
+from pipeline.data.download import fetch
+from pipeline.data.relation import ITEM, USER
+from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables, read_text
+from pipeline.datasets._base import Dataset
+from pipeline.datasets._hin import hin_file, read_links
+
+__all__ = ["lastfm"]
+
+_LISTENS = hin_file("LastFM/user_artist.dat", "4303d1dccfd3b8b03c1e34f99710c4d99539c9fa9b54f654e34299efeefbff16")
+_FRIENDS = hin_file("LastFM/user_user(original).dat", "eb2f3eb5dbee61161923d0231874cce574c33cea8b9f331d912b1642a1cd29ba")
+_TAGS = hin_file("LastFM/artist_tag.dat", "263e61b0a2a5c06c3994540a2cb732dd2c9d8fafcbe44e7a51a6f18e59f618de")
+
+
+def _read(folder: Path) -> RawTables:
+    """1,892 users, 17,632 artists, 92,834 interactions (the rating is the number of listens); no time stamps.
+
+    Friendships and tags have no dates, so neither can be cut at the time of the held-out interactions. Tags were given by
+    the same users who listened: that someone tagged an artist is a trace of an interaction which may be held out. The file
+    says only which tags an artist has, not who gave them.
+    """
+    return RawTables(
+        read_text(folder / _LISTENS.name, "\t", [USER_ID, ITEM_ID, RATING]),
+        {
+            "social": read_links(folder / _FRIENDS.name, "\t", USER, USER),
+            "category": read_links(folder / _TAGS.name, "\t", ITEM, "tag"),
+        },
+    )
+
+
+lastfm = Dataset(partial(fetch, (_LISTENS, _FRIENDS, _TAGS)), _read)

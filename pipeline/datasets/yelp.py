@@ -1,0 +1,36 @@
+"""Yelp (Yelp data set, academic terms): stars of users for businesses, friends, categories and cities of businesses."""
+
+from functools import partial
+from pathlib import Path
+
+from pipeline.data.download import fetch
+from pipeline.data.relation import ITEM, USER
+from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables, read_text
+from pipeline.datasets._base import Dataset
+from pipeline.datasets._hin import hin_file, read_links
+
+__all__ = ["yelp"]
+
+_STARS = hin_file("Yelp/user_business.dat", "d57853e95c3f49f0060f31ee9365ab3fffe1010999c76863c3cd9628b91e994d")
+_FRIENDS = hin_file("Yelp/user_user.dat", "d360f88f66b7ba9a1fd460b8c414dba1bec6489773283083a614a77925bcaaed")
+_CATEGORIES = hin_file("Yelp/business_category.dat", "d3c1499e406c0a842b3c08c478ffe7bf26a8758b630e0b056d0f4bcf18c01a5b")
+_CITIES = hin_file("Yelp/business_city.dat", "09c009dfa16709aff52de4831b9cb30f45a16dcfce1db06858d54af6ef5f7d1e")
+
+
+def _read(folder: Path) -> RawTables:
+    """16,239 users, 14,284 businesses, 198,397 ratings of 1 to 5 stars; no time stamps.
+
+    Friendships have no dates, so the friend list cannot be cut at the time of the held-out ratings. Categories and cities
+    are facts about a business and tell nothing of who visited it. No task uses ``city``; it is kept for tasks to come.
+    """
+    return RawTables(
+        read_text(folder / _STARS.name, "\t", [USER_ID, ITEM_ID, RATING]),
+        {
+            "social": read_links(folder / _FRIENDS.name, "\t", USER, USER, n_columns=3),
+            "category": read_links(folder / _CATEGORIES.name, "\t", ITEM, "category", n_columns=3),
+            "city": read_links(folder / _CITIES.name, "\t", ITEM, "city", n_columns=3),
+        },
+    )
+
+
+yelp = Dataset(partial(fetch, (_STARS, _FRIENDS, _CATEGORIES, _CITIES)), _read)

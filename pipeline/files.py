@@ -1,0 +1,117 @@
+"""Folders that are whole or absent: written beside, flushed, renamed, with a manifest of checksums; one writer at a time."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
+
+__all__ = ["MANIFEST", "check_folder", "dvc_hash", "new_folder", "read_json", "write_json"]
+
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """A folder to fill, which gets its final name only when the block ends without an error.
+
+    What stood under that name stays untouched until then. The folder gets a ``manifest.json`` with the sha256 of every
+    file.
+
+    Raises:
+        BusyError: If another process is writing the same folder.
+        MachineError: If the disk is full or the place cannot be written.
+    """
+    partial = final.with_name(f".{final.name}.partial")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(final):
+            shutil.rmtree(partial, ignore_errors=True)  # left behind by a process that was killed
+            partial.mkdir()
+            try:
+                yield partial
+                sums = {name: _digest(partial / name, "sha256") for name in _files(partial)}
+                write_json(partial / MANIFEST, {"sha256": sums})
+                _flush(partial)
+                shutil.rmtree(final, ignore_errors=True)
+                partial.rename(final)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise MachineError(f"{final}: cannot be written: {error.strerror}. Fix: make room or give access") from error
+
+
+def check_folder(folder: Path) -> Path:
+    """The folder itself, after every file was found to be the one that was written.
+
+    Raises:
+        InputError: If the folder or a file is missing.
+        IntegrityError: If a file has other bytes than its manifest says, or is in no manifest.
+    """
+    redo = f"Fix: remove {folder} and run dvc repro"
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: there is no complete output here. Fix: run dvc repro")
+    expected = read_json(folder / MANIFEST)["sha256"]
+    present = [name for name in _files(folder) if name != MANIFEST]
+    if present != sorted(expected):
+        raise IntegrityError(f"{folder}: holds {present}, the manifest names {sorted(expected)}. {redo}")
+    for name, digest in expected.items():
+        if _digest(folder / name, "sha256") != digest:
+            raise IntegrityError(f"{folder / name}: the bytes are not those that were written. {redo}")
+    return folder
+
+
+def dvc_hash(path: Path) -> str:
+    """The md5 of a file or folder as DVC computes it, so that a run can be found by what dvc.lock says."""
+    if path.is_file():
+        return _digest(path, "md5")
+    entries = [{"md5": _digest(path / name, "md5"), "relpath": name} for name in _files(path)]
+    return hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Readable JSON with a line break at the end."""
+    path.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _files(folder: Path) -> list[str]:
+    """Relative paths of all files below a folder, sorted as DVC sorts them."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+
+
+def _flush(folder: Path) -> None:
+    """Force the files and the folder's entries to the disk, so that the rename never outruns the content."""
+    for path in [*folder.rglob("*"), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(final: Path) -> Iterator[None]:
+    """Hold the lock of an output; the kernel frees it when the process ends, however it ends."""
+    with final.with_name(f".{final.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"{final}: another process is writing it. Fix: wait until it ends, or end it") from error
+        yield

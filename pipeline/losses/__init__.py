@@ -1,0 +1,1 @@
+"""Plug-ins: losses; one per file."""

@@ -1,0 +1,1 @@
+"""Plug-ins: ranking metrics; one per file, from hits to one value per user."""

@@ -1,0 +1,248 @@
+"""params.yaml -> frozen typed objects; an error names the key path, what was found and what is allowed."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline import plugins
+from pipeline.errors import InputError, ParamsError
+
+__all__ = ["Params", "check_all_options", "flat", "plugin_options", "read_params"]
+
+_PLUGIN_KINDS = ("encoders", "losses", "combiners")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("every entry once")
+    return values
+
+
+_T = TypeVar("_T")
+# A YAML list is a Python list, which strict mode refuses for a tuple.
+_Listed = Annotated[tuple[_T, ...], Field(strict=False), pydantic.AfterValidator(_unique)]
+_List = Annotated[_Listed[_T], Field(min_length=1)]
+
+
+class Preprocess(_Section):
+    """Section ``preprocess``."""
+
+    min_rating: float | None
+    k_core: Annotated[int, Field(ge=0)]
+    split: Literal["random", "temporal"]
+    ratios: Annotated[tuple[float, float, float], Field(strict=False)]
+    split_seed: Annotated[int, Field(ge=0)]
+
+    @pydantic.field_validator("ratios")
+    @classmethod
+    def _sum_to_one(cls, ratios: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not (min(ratios) > 0 and math.isclose(sum(ratios), 1)):
+            raise ValueError("three shares > 0 that sum to 1 (train, valid, test)")
+        return ratios
+
+
+class BuildTasks(_Section):
+    """Section ``build_tasks``."""
+
+    leave_out: _Listed[str]
+
+
+class Train(_Section):
+    """Section ``train``."""
+
+    encoder: str
+    loss: str
+    dim: Annotated[int, Field(ge=1)]
+    optimizer: Literal["adam", "adagrad", "sgd"]
+    lr: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1)]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    threads: Annotated[int, Field(ge=1)]
+
+    @pydantic.field_validator("weight_decay")
+    @classmethod
+    def _shrinks(cls, weight_decay: float, info: pydantic.ValidationInfo) -> float:
+        lr = info.data.get("lr", 0.0)
+        if not lr * weight_decay < 1:
+            raise ValueError(f"less than 1 / lr = {1 / lr:g}: a step shrinks a row by the factor 1 - lr * weight_decay")
+        return weight_decay
+
+
+class Evaluate(_Section):
+    """Section ``evaluate``."""
+
+    metrics: _List[str]
+    cutoffs: _List[Annotated[int, Field(ge=1)]]
+
+
+class Compare(_Section):
+    """Section ``compare``."""
+
+    method: str
+    metric: str
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    datasets: _List[str]
+    methods: _List[str]
+    seeds: _List[Annotated[int, Field(ge=0)]]
+    preprocess: Preprocess
+    build_tasks: BuildTasks
+    train: Train
+    evaluate: Evaluate
+    compare: Compare
+    encoders: dict[str, dict[str, Any]]
+    losses: dict[str, dict[str, Any]]
+    combiners: dict[str, dict[str, Any]]
+
+
+def read_params(path: Path) -> Params:
+    """Read and check params.yaml (YAML 1.2), but for the types of plug-in options (see ``plugin_options``).
+
+    Raises:
+        ParamsError: One line per fault, naming the key path, what was found, what is allowed and the closest valid name.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file. Fix: run in the folder of params.yaml") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else f"{path}"
+        problem = getattr(error, "problem", None) or "not UTF-8 text"
+        raise ParamsError(f"{place}: not valid YAML: {' '.join(problem.split())}. Fix: correct this line") from error
+    if not isinstance(content, Mapping):
+        raise ParamsError(f"{path}: found {content!r}. Fix: write sections ({', '.join(Params.model_fields)})")
+    try:
+        params = Params.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ParamsError(*_lines(path, error, Params)) from error
+    _check_names(path, params)
+    return params
+
+
+def _check_names(path: Path, params: Params) -> None:
+    """Every name in the lists and sections is that of a plug-in, and every method has its section of options."""
+    metrics = [f"{metric}@{k}" for k in params.evaluate.cutoffs for metric in params.evaluate.metrics]
+    uses: list[tuple[str, list[str], list[str]]] = [
+        ("datasets", list(params.datasets), plugins.names("datasets")),
+        ("methods", list(params.methods), plugins.names("combiners")),
+        ("build_tasks.leave_out", list(params.build_tasks.leave_out), plugins.side_tasks()),
+        ("train.encoder", [params.train.encoder], plugins.names("encoders")),
+        ("train.loss", [params.train.loss], plugins.names("losses")),
+        ("evaluate.metrics", list(params.evaluate.metrics), plugins.names("metrics")),
+        ("compare.method", [params.compare.method], plugins.names("combiners")),
+        ("compare.metric", [params.compare.metric], metrics),
+        *((kind, list(getattr(params, kind)), plugins.names(kind)) for kind in _PLUGIN_KINDS),
+    ]
+    problems = [
+        f"{path}: {key}: there is no {name!r}.{plugins.closest(name, valid)}"
+        for key, found, valid in uses
+        for name in found
+        if name not in valid
+    ]
+    sections = (
+        ("combiners", list(params.methods)),
+        ("encoders", [params.train.encoder]),
+        ("losses", [params.train.loss]),
+    )
+    problems += [
+        f"{path}: {kind}.{name}: missing. Fix: add the section {kind}.{name}; {{}} means its defaults"
+        for kind, found in sections
+        for name in found
+        if name in plugins.names(kind) and name not in getattr(params, kind)
+    ]
+    if problems:
+        raise ParamsError(*problems)
+
+
+def plugin_options(path: Path, params: Params, kind: str, name: str) -> dict[str, Any]:
+    """The options of a plug-in, checked against the keyword-only parameters of its constructor.
+
+    Raises:
+        ParamsError: As ``read_params``.
+    """
+    values = getattr(params, kind)[name]
+    schema = _options_schema(plugins.load(kind, name))
+    try:
+        return dict(schema.model_validate(values))
+    except pydantic.ValidationError as error:
+        raise ParamsError(*_lines(path, error, schema, prefix=(kind, name))) from error
+
+
+def check_all_options(path: Path, params: Params) -> None:
+    """Check the options of every plug-in that params.yaml has a section for; rules and losses are also built once.
+
+    Raises:
+        ParamsError: As ``read_params``, for the first plug-in with a fault.
+    """
+    for kind in _PLUGIN_KINDS:
+        for name in getattr(params, kind):
+            options = plugin_options(path, params, kind, name)
+            if kind == "encoders":  # needs the sizes of a data set; the stage that builds it checks the ranges
+                continue
+            try:
+                plugins.load(kind, name)(**options)
+            except ValueError as error:
+                raise ParamsError(f"{path}: {kind}.{name}.{error}. Fix: change it") from error
+
+
+def _options_schema(factory: Callable[..., Any]) -> type[BaseModel]:
+    parameters = inspect.signature(factory, eval_str=True).parameters.values()
+    fields: dict[str, Any] = {p.name: (p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return pydantic.create_model("Options", __base__=_Section, **fields)
+
+
+def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys as key paths.
+
+    >>> flat({"train": {"lr": 0.1, "dim": 2}})
+    {'train.lr': 0.1, 'train.dim': 2}
+    """
+    leaves: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def _lines(path: Path, error: pydantic.ValidationError, schema: type[BaseModel], prefix: tuple[str, ...] = ()) -> list[str]:
+    """One line per fault that pydantic found."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        place = fault["loc"]
+        key = ".".join(map(str, (*prefix, *place)))
+        if fault["type"] == "extra_forbidden":
+            text = f"unknown key.{plugins.closest(str(place[-1]), _keys(schema, place[:-1]))}"
+        elif fault["type"] == "missing":
+            text = "missing. Fix: add it"
+        else:
+            allowed = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            text = f"found {fault['input']!r}. Fix: write {allowed[:1].lower()}{allowed[1:]}"
+        lines.append(f"{path}: {key}: {text}")
+    return lines
+
+
+def _keys(schema: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Valid keys of the section at ``place``."""
+    for key in place:
+        schema = cast(type[BaseModel], schema.model_fields[str(key)].annotation)
+    return list(schema.model_fields)

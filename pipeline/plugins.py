@@ -1,0 +1,48 @@
+"""A name in params.yaml -> the one public object of a plug-in module.
+
+A plug-in is a module of one of the plug-in packages whose name has no leading underscore; its file name is its name in
+params.yaml, and its ``__all__`` holds one name. Adding the file is all there is to adding a plug-in.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from typing import Any
+
+from pipeline.errors import ParamsError
+
+__all__ = ["MAIN_TASK", "closest", "load", "names", "side_tasks"]
+
+MAIN_TASK = "recommendation"
+
+
+def names(kind: str) -> list[str]:
+    """The plug-ins of a kind (``"combiners"``, ``"datasets"``, ...), in alphabetical order, without importing them."""
+    package = importlib.import_module(f"pipeline.{kind}")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+
+
+def side_tasks() -> list[str]:
+    """All tasks but the main one."""
+    return [name for name in names("tasks") if name != MAIN_TASK]
+
+
+def closest(name: str, valid: list[str]) -> str:
+    """``" Fix: write 'x' (valid: x, y)"``: the part of an error message that helps with a misspelt name."""
+    match = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    advice = f"write {match[0]!r}" if match else "use a valid name"
+    return f" Fix: {advice} (valid: {', '.join(valid)})"
+
+
+def load(kind: str, name: str) -> Any:
+    """The public object of plug-in ``name``.
+
+    Raises:
+        ParamsError: If there is no such plug-in; the message names the closest one.
+    """
+    valid = names(kind)
+    if name not in valid:
+        raise ParamsError(f"{kind}: there is no {name!r}.{closest(name, valid)}")
+    module = importlib.import_module(f"pipeline.{kind}.{name}")
+    (public,) = module.__all__
+    return getattr(module, public)

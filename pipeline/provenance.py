@@ -1,0 +1,51 @@
+"""Where a run comes from: user, machine, process, git commit, DVC's lock file."""
+
+import getpass
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+__all__ = ["PROCESS", "locked_stages", "process_is_gone", "source_tags"]
+
+PROCESS = "pmtrec.process"
+
+
+def source_tags() -> dict[str, str]:
+    """Tags of a run; the commit is empty where there is no git repository."""
+    return {
+        "mlflow.user": getpass.getuser(),
+        "mlflow.source.name": "stages/train.py",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
+        "git.dirty": str(bool(_git("status", "--porcelain"))).lower(),
+        PROCESS: f"{socket.gethostname()}:{os.getpid()}",
+    }
+
+
+def process_is_gone(tag: str) -> bool:
+    """Whether the process of a ``PROCESS`` tag ran on this machine and has ended."""
+    host, _, number = tag.partition(":")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    if Path("/proc").is_dir():
+        return not Path("/proc", number).exists()
+    return False
+
+
+def locked_stages(lock: Path, suffixes: tuple[str, ...]) -> dict[str, object]:
+    """What dvc.lock says of the stages whose names end so; empty before DVC has written one."""
+    if not lock.is_file():
+        return {}
+    stages = YAML(typ="safe", pure=True).load(lock)["stages"]
+    return {name: stage for name, stage in stages.items() if name.endswith(suffixes)}
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

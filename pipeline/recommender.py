@@ -1,0 +1,130 @@
+"""The trained thing: top-k for raw user ids. What MLflow packages, loads and serves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline.data.ids import UNKNOWN, IdMap
+from pipeline.data.splitting import Split
+from pipeline.evaluation import NOTHING, ItemLists, top_k
+from pipeline.files import check_folder, read_json, write_json
+
+__all__ = ["ANSWER", "REQUIREMENTS", "Recommender"]
+
+ANSWER = {"user_id": "string", "rank": "long", "item_id": "string", "score": "double", "known_user": "boolean"}
+"""Columns of a recommendation and their MLflow types."""
+
+REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
+"""Packages that a saved recommender needs."""
+
+_BATCH = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """Recommends unseen items for users by raw id.
+
+    Attributes:
+        user_ids: Of the rows of ``users``.
+        item_ids: Of the rows of ``items``.
+        users: ``[n_users, dim]``.
+        items: ``[n_items, dim]``.
+        seen: Items never recommended to a user again.
+        popular: All item numbers, most popular first ``[n_items]``: the answer for users it does not know.
+    """
+
+    user_ids: IdMap
+    item_ids: IdMap
+    users: Tensor
+    items: Tensor
+    seen: ItemLists
+    popular: Tensor
+
+    @classmethod
+    def of(cls, split: Split, user_ids: IdMap, item_ids: IdMap, users: Tensor, items: Tensor) -> "Recommender":
+        """One that masks what the evaluation masks (training and validation), so that the test metrics speak of it."""
+        seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
+        counts = torch.bincount(torch.tensor(split.train["item"].to_numpy()), minlength=split.n_items)
+        return cls(user_ids, item_ids, users, items, seen, torch.argsort(counts, descending=True, stable=True))
+
+    def recommend(self, user_ids: Sequence[str], k: int = 10) -> pd.DataFrame:
+        """The ``k`` best unseen items of each user.
+
+        Args:
+            user_ids: Raw ids. An unknown one gets the most popular items, marked as such.
+            k: Length of each list; shorter where a user has fewer unseen items.
+
+        Returns:
+            Columns ``user_id``, ``rank`` (from 1), ``item_id``, ``score`` (NaN for unknown users), ``known_user``; best
+            first, users in the order asked for.
+
+        Raises:
+            ValueError: If ``k`` is not positive.
+        """
+        if k < 1:
+            raise ValueError(f"k must be >= 1, found {k}")
+        numbers = torch.from_numpy(self.user_ids.numbers(user_ids))
+        known = numbers != UNKNOWN
+        items = self.popular[:k].repeat(len(numbers), 1)
+        scores = torch.full(items.shape, torch.nan)
+        for places in torch.split(known.nonzero().squeeze(1), _BATCH):
+            best, best_scores = top_k(self.users, self.items, self.seen, numbers[places], items.shape[1])
+            items[places], scores[places] = best, best_scores
+        place, rank = (items != NOTHING).nonzero(as_tuple=True)
+        return pd.DataFrame(
+            {
+                "user_id": pd.Series([str(user_ids[i]) for i in place.tolist()], dtype="str"),
+                "rank": (rank + 1).numpy(),
+                "item_id": pd.Series(self.item_ids.raw(items[place, rank].tolist()), dtype="str"),
+                "score": scores[place, rank].double().numpy(),
+                "known_user": known[place].numpy(),
+            }
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write ``tensors.safetensors`` and ``ids.json`` into an existing folder."""
+        tensors = {
+            "users": self.users,
+            "items": self.items,
+            "seen_offsets": self.seen.offsets,
+            "seen_items": self.seen.items,
+            "popular": self.popular,
+        }
+        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, folder / "tensors.safetensors")
+        write_json(folder / "ids.json", {"users": list(self.user_ids.index), "items": list(self.item_ids.index)})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Recommender":
+        """Read what ``save`` wrote.
+
+        Raises:
+            IntegrityError: If a file does not have the bytes that were written.
+        """
+        check_folder(folder)
+        tensors = load_file(folder / "tensors.safetensors")
+        ids = read_json(folder / "ids.json")
+        user_ids, item_ids = (IdMap(pd.Index(ids[kind], dtype="str")) for kind in ("users", "items"))
+        seen = ItemLists(tensors["seen_offsets"], tensors["seen_items"], len(item_ids))
+        return cls(user_ids, item_ids, tensors["users"], tensors["items"], seen, tensors["popular"])
+
+
+class _Served:
+    """The face that MLflow's pyfunc expects."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self._recommender = recommender
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Recommendations for the column ``user_id``; ``params["k"]`` is the length of the lists."""
+        return self._recommender.recommend(model_input["user_id"].tolist(), int((params or {}).get("k", 10)))
+
+
+def _load_pyfunc(path: str) -> _Served:
+    """Called by ``mlflow.pyfunc.load_model``, by this name."""
+    return _Served(Recommender.load(Path(path)))

@@ -1,0 +1,301 @@
+"""MLflow: the only module that imports it.
+
+A run is found again by the *content* of what it made: a tag holds the hash, as DVC computes it, of its model's folder. So no
+run id is in any output, and outputs that DVC took from a cache belong to the run that first made them. Tracking never makes
+a training fail: a server that does not answer is warned of once, and the ``track`` stage writes the run from the files.
+"""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline.errors import MachineError
+from pipeline.files import dvc_hash
+from pipeline.provenance import PROCESS, process_is_gone, source_tags
+from pipeline.recommender import ANSWER, REQUIREMENTS
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+__all__ = ["LiveRun", "Training", "live_run", "record"]
+
+log = logging.getLogger(__name__)
+
+MODEL = "pmtrec.model"
+"""Tag: DVC's hash of the folder with the trained model."""
+RESULT = "pmtrec.result"  # hash of the current evaluation
+RESTORED = "pmtrec.restored"  # written afterwards, from files that DVC had
+_PACKAGED = "pmtrec.packaged"
+
+_EPOCHS_PER_CALL = 50  # log_batch takes 1000 metrics at the most
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a run is about.
+
+    Attributes:
+        dataset: Its experiment is ``pmtrec-<dataset>``.
+        name: Of the run: ``<dataset>/<method>/<seed>``.
+        params: Key path -> value.
+        inputs: Name -> path of what the training reads.
+        model: The folder that it makes.
+    """
+
+    dataset: str
+    name: str
+    params: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    model: Path
+
+
+class LiveRun:
+    """The run of a training that is going on. Calls never raise: the first failure is logged and ends the tracking."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._client: MlflowClient | None = None
+        with self._tolerant():
+            client = _connect()
+            experiment_id = _experiment(client, training.dataset)
+            _end_orphans(client, experiment_id, training.name)
+            self._run_id = _create_run(client, experiment_id, training)
+            self._client = client
+
+    def log_epoch(self, row: Mapping[str, float]) -> None:
+        """One row of the history."""
+        with self._tolerant():
+            if self._client:
+                self._client.log_batch(self._run_id, metrics=_history_metrics(pd.DataFrame([row])))
+
+    def stop(self, status: str) -> None:
+        """End a run that made nothing."""
+        with self._tolerant():
+            if self._client:
+                self._client.set_terminated(self._run_id, status)
+
+    def finish(self) -> None:
+        """End the run and tag it with what it made; a run that made what an earlier one had made is deleted."""
+        with self._tolerant():
+            if self._client is None:
+                return
+            made = dvc_hash(self._training.model)
+            experiment_id = self._client.get_run(self._run_id).info.experiment_id
+            twin = _find(self._client, experiment_id, self._training.name, made)
+            self._client.set_tag(self._run_id, MODEL, made)
+            self._client.set_terminated(self._run_id, "FINISHED")
+            if twin:
+                log.info("mlflow: the same model as that of run %s, which is kept", twin.info.run_id)
+                self._client.delete_run(self._run_id)
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        # Whatever the tracking server, its client or its database does wrong must not cost a training.
+        except Exception as error:  # noqa: BLE001
+            self._client = None
+            log.warning("mlflow: %s. Training goes on; the track stage writes the run later", _first_line(error))
+
+
+@contextmanager
+def live_run(training: Training) -> Iterator[LiveRun]:
+    """A run that ends FINISHED with the block, KILLED when it is interrupted, FAILED on any other error."""
+    run = LiveRun(training)
+    try:
+        yield run
+    except (KeyboardInterrupt, SystemExit):
+        run.stop("KILLED")
+        raise
+    except BaseException:
+        run.stop("FAILED")
+        raise
+    run.finish()
+
+
+def record(
+    training: Training,
+    *,
+    history: pd.DataFrame,
+    result: Path,
+    metrics: Mapping[str, float],
+    recommender: Path,
+    example_user: str,
+    attachments: Path,
+) -> str:
+    """Bring the run of a model up to date: its evaluation, its packaged model, its attachments.
+
+    The run is found by the hash of the model; where there is none, one is made from ``history`` and the params and marked
+    as restored. Doing it twice changes nothing.
+
+    Args:
+        training: Which one.
+        history: One row per epoch.
+        result: Folder of the evaluation.
+        metrics: Of the evaluation, ``<name>@<k>`` -> value.
+        recommender: Folder that ``Recommender.load`` reads.
+        example_user: A raw user id for the input example.
+        attachments: Folder whose files are attached.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        MachineError: If the tracking server or database cannot be used.
+    """
+    try:
+        client = _connect()
+        run = _find_or_restore(client, training, history)
+        run_id, tags = str(run.info.run_id), run.data.tags
+        if tags.get(_PACKAGED) != tags[MODEL]:
+            _log_model(client, recommender, example_user, run_id)
+            client.set_tag(run_id, _PACKAGED, tags[MODEL])
+        if tags.get(RESULT) != dvc_hash(result):
+            _log_evaluation(client, run, metrics)
+            client.set_tag(run_id, RESULT, dvc_hash(result))
+        client.log_artifacts(run_id, str(attachments))
+    except Exception as error:
+        remote = os.environ.get("MLFLOW_TRACKING_URI")
+        fix = f"see that {remote or 'mlflow.db'} can be used, then run dvc repro; nothing is trained again"
+        raise MachineError(f"mlflow: {_first_line(error)}. Fix: {fix}") from error
+    return run_id
+
+
+def _find_or_restore(client: "MlflowClient", training: Training, history: pd.DataFrame) -> "Run":
+    made, experiment_id = dvc_hash(training.model), _experiment(client, training.dataset)
+    if run := _find(client, experiment_id, training.name, made):
+        return run
+    run_id = _create_run(client, experiment_id, training)
+    for start in range(0, len(history), _EPOCHS_PER_CALL):
+        client.log_batch(run_id, metrics=_history_metrics(history[start : start + _EPOCHS_PER_CALL]))
+    client.set_tag(run_id, RESTORED, "true")
+    client.set_tag(run_id, MODEL, made)
+    client.set_terminated(run_id, "FINISHED")
+    return client.get_run(run_id)
+
+
+def _connect() -> "MlflowClient":
+    """A client of MLFLOW_TRACKING_URI, else of a database at the project's root that is made on first use."""
+    # By default a dead server blocks for minutes a call.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    import mlflow  # takes seconds, so only where something is logged
+
+    for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root() / 'mlflow.db'}"
+    client = mlflow.MlflowClient(uri)
+    if uri.startswith("sqlite"):
+        # Several first users at once would crash while creating the tables.
+        with (_root() / ".mlflow.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            client.search_experiments(max_results=1)
+    return client
+
+
+def _root() -> Path:
+    """The project's root; also in the copy that ``dvc exp run --temp`` works in."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def _experiment(client: "MlflowClient", dataset: str) -> str:
+    name = f"pmtrec-{dataset}"
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    # A server knows where to put artifacts; beside a database it would be the current folder, wherever that is.
+    beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
+    return str(client.create_experiment(name, beside))
+
+
+def _create_run(client: "MlflowClient", experiment_id: str, training: Training) -> str:
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag, Param
+
+    hashes = {name: dvc_hash(path) for name, path in training.inputs.items()}
+    tags = source_tags() | {f"dvc.input.{name}": digest for name, digest in hashes.items()}
+    run_id = str(client.create_run(experiment_id, run_name=training.name, tags=tags).info.run_id)
+    client.log_batch(run_id, params=[Param(key, str(value)) for key, value in training.params.items()])
+    source = CodeDatasetSource({"path": str(training.inputs["tasks"])})
+    # mlflow leaves one abstract method of this class of its own undefined, to no effect.
+    data = MetaDataset(source, training.dataset, hashes["tasks"])  # type: ignore[abstract]
+    context = InputTag("mlflow.data.context", "training")
+    client.log_inputs(run_id, [DatasetInput(data._to_mlflow_entity(), [context])])
+    return run_id
+
+
+def _end_orphans(client: "MlflowClient", experiment_id: str, name: str) -> None:
+    """Mark runs of this name as KILLED whose process is gone (kill -9 leaves no time to do so)."""
+    for run in client.search_runs([experiment_id], f"attributes.run_name = '{name}' and attributes.status = 'RUNNING'"):
+        if process_is_gone(run.data.tags.get(PROCESS, "")):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _find(client: "MlflowClient", experiment_id: str, name: str, model_hash: str) -> "Run | None":
+    """The finished run of this name whose model has this hash, the oldest if there are several."""
+    wanted = f"attributes.run_name = '{name}' and attributes.status = 'FINISHED' and tags.`{MODEL}` = '{model_hash}'"
+    runs = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"], max_results=1)
+    return runs[0] if runs else None
+
+
+def _history_metrics(history: pd.DataFrame) -> "list[Metric]":
+    """All columns but ``epoch``, which is the step."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    values = history.set_index("epoch").to_dict()
+    return [Metric(str(name), value, now, int(epoch)) for name, of in values.items() for epoch, value in of.items()]
+
+
+def _log_evaluation(client: "MlflowClient", run: "Run", metrics: Mapping[str, float]) -> None:
+    """Log the test metrics, each evaluation at a new step.
+
+    MLflow keeps the last value of each metric for ever, so one that this evaluation no longer makes becomes NaN.
+    """
+    from mlflow.entities import Metric
+
+    run_id, known = run.info.run_id, [name for name in run.data.metrics if name.startswith("test/")]
+    step = max((m.step for name in known for m in client.get_metric_history(run_id, name)), default=-1) + 1
+    current = {"test/" + name.replace("@", "_at_"): value for name, value in metrics.items()}
+    values = dict.fromkeys(known, float("nan")) | current
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+
+
+def _log_model(client: "MlflowClient", recommender: Path, example_user: str, run_id: str) -> None:
+    """Package the recommender as a pyfunc: weights in safetensors and our code, no pickle."""
+    import mlflow
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+    mlflow.set_tracking_uri(client.tracking_uri)  # Model.log takes no client
+    Model.log(
+        artifact_path=None,
+        name="recommender",
+        flavor=mlflow.pyfunc,
+        run_id=run_id,
+        loader_module="pipeline.recommender",
+        data_path=str(recommender),
+        code_paths=[str(Path(__file__).parent)],
+        signature=ModelSignature(
+            inputs=Schema([ColSpec(DataType.string, "user_id")]),
+            outputs=Schema([ColSpec(DataType[kind], column) for column, kind in ANSWER.items()]),
+            params=ParamSchema([ParamSpec("k", DataType.long, 10)]),
+        ),
+        input_example=pd.DataFrame({"user_id": [example_user]}),
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", *REQUIREMENTS)],
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:300]

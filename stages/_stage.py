@@ -1,0 +1,66 @@
+"""What every stage does around its one library call: arguments, log, signals, errors in one line, exit codes."""
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pipeline.errors import PmtrecError
+
+__all__ = ["parser", "run"]
+
+_PR_SET_PDEATHSIG = 1
+_OUR_BUG = 70
+
+
+def parser(description: str | None, *paths: str, names: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Arguments of a stage: a text ``--<name>`` and a path ``--<path>`` for each one given.
+
+    Paths come from dvc.yaml, never from the code.
+    """
+    arguments = argparse.ArgumentParser(description=description)
+    for name in names:
+        arguments.add_argument(f"--{name}", required=True)
+    for path in paths:
+        arguments.add_argument(f"--{path}", type=Path, required=True)
+    return arguments
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Call ``main`` as a process that DVC started; what a person can mend ends in one line on stderr per fault.
+
+    The traceback is shown when the environment variable PMTREC_DEBUG is 1.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _terminate)
+    if sys.platform == "linux":  # a killed dvc must not leave its stage behind as a second writer
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    debug = os.environ.get("PMTREC_DEBUG") == "1"
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except PmtrecError as error:
+        if debug:
+            raise
+        for line in str(error).splitlines():
+            print(f"pmtrec: error: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
+        print(f"pmtrec: error: {type(error).__name__}: {error}: this is a defect of pmtrec. {report}", file=sys.stderr)
+        sys.exit(_OUR_BUG)
+    sys.exit(0)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    """As an exception, so that partial outputs are removed and the run is ended as KILLED."""
+    sys.exit(128 + number)

@@ -1,0 +1,43 @@
+"""All results -> leader board as Markdown, CSV, JSON and picture, and the validation curves."""
+
+import logging
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pipeline.comparison import Result, leader_board, to_json, to_markdown
+from pipeline.data.storage import read_parquet
+from pipeline.files import check_folder, new_folder, read_json, write_json
+from pipeline.params import read_params
+from pipeline.pictures import leader_board_picture, validation_picture
+from stages._stage import parser, run
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Compare the data sets, methods and seeds that params.yaml lists; results of others are left alone."""
+    args = parser(__doc__, "params", "results", "models", "out").parse_args(argv)
+    params = read_params(args.params)
+    keys = [(d, m, s) for d in params.datasets for m in params.methods for s in params.seeds]
+    results, histories = [], {}
+    for dataset, method, seed in keys:
+        result = check_folder(args.results / dataset / method / str(seed))
+        values, _ = read_parquet(result / "per_user.parquet")
+        results.append(Result(dataset, method, seed, read_json(result / "metrics.json"), values))
+        model = check_folder(args.models / dataset / method / str(seed))
+        histories[dataset, method, seed] = pd.read_csv(model / "history.csv")
+    metric, names = params.compare.metric, list(results[0].metrics)
+    board = leader_board(results, metric, params.compare.method)
+    text = to_markdown(board, names, metric)
+    with new_folder(args.out) as out:
+        (out / "leaderboard.md").write_text(text, encoding="utf-8")
+        board.to_csv(out / "leaderboard.csv", index=False)
+        write_json(out / "leaderboard.json", to_json(board, names))
+        leader_board_picture(board, metric).savefig(out / "leaderboard.png")
+        validation_picture(histories).savefig(out / "validation.png")
+    log.info("%s", to_markdown(board, [metric], metric))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,39 @@
+"""Embeddings and the test part -> metrics, and one value per user and metric."""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from safetensors.torch import load_file
+
+from pipeline import plugins
+from pipeline.data.storage import load_split, write_parquet
+from pipeline.evaluation import ItemLists, coverage, per_user
+from pipeline.files import check_folder, new_folder, write_json
+from pipeline.params import read_params
+from stages._stage import parser, run
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Rank the whole catalogue for every user with test items; training and validation items are masked."""
+    args = parser(__doc__, "params", "processed", "model", "out").parse_args(argv)
+    params = read_params(args.params)
+    torch.set_num_threads(params.train.threads)
+    tables = load_file(check_folder(args.model) / "embeddings.safetensors")
+    split = load_split(check_folder(args.processed))
+    seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
+    relevant = ItemLists.of([split.test], split.n_users, split.n_items)
+    metrics = {name: plugins.load("metrics", name) for name in params.evaluate.metrics}
+    values, items = per_user(tables["user"], tables["item"], seen, relevant, metrics, params.evaluate.cutoffs)
+    means = {name: float(mean) for name, mean in values.drop(columns="user").mean().items()}
+    means |= {f"coverage@{k}": coverage(items[:, :k], split.n_items) for k in params.evaluate.cutoffs}
+    log.info("test, %d users: %s", len(values), ", ".join(f"{name} {value:.4f}" for name, value in means.items()))
+    with new_folder(args.out) as out:
+        write_json(out / "metrics.json", means)
+        write_parquet(out / "per_user.parquet", values)
+
+
+if __name__ == "__main__":
+    run(main)

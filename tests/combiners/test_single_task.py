@@ -1,0 +1,15 @@
+import torch
+
+from pipeline.combiners.single_task import SingleTask
+from tests.combiners._rows import row_gradients
+
+
+def test_is_the_gradient_of_the_main_task() -> None:
+    gradients = row_gradients([[[1.0, 2.0]], [[3.0, 4.0]]])
+    combined = SingleTask()(gradients, progress=0.5)
+    torch.testing.assert_close(combined.values, torch.tensor([[1.0, 2.0]], dtype=torch.float64))
+    assert combined.weights.tolist() == [[1.0], [0.0]]
+
+
+def test_needs_no_side_tasks() -> None:
+    assert not SingleTask.uses_side_tasks

@@ -1,0 +1,37 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.data.download import MIRROR_VARIABLE
+from pipeline.training import make_deterministic
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _deterministic() -> None:
+    make_deterministic(threads=1)
+
+
+@pytest.fixture(autouse=True)
+def _own_tracking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test writes into the tracking database of the person who runs it."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def mirror() -> Path:
+    """The folder with the real files."""
+    folder = os.environ.get(MIRROR_VARIABLE)
+    if not folder:
+        pytest.skip(f"{MIRROR_VARIABLE} is not set, so the real files are not at hand")
+    return Path(folder)

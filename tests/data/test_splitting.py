@@ -1,0 +1,50 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from pipeline.data.splitting import assign_random, assign_temporal
+
+RATIOS = (0.8, 0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("n", "counts"),
+    [
+        (1, {"train": 1}),
+        (2, {"train": 1, "test": 1}),
+        (3, {"train": 1, "valid": 1, "test": 1}),
+        (9, {"train": 7, "valid": 1, "test": 1}),
+        (10, {"train": 8, "valid": 1, "test": 1}),
+        (25, {"train": 21, "valid": 2, "test": 2}),
+    ],
+)
+def test_counts_per_user(n: int, counts: dict[str, int]) -> None:
+    assert Counter(assign_random(np.zeros(n, np.int64), RATIOS, seed=0).tolist()) == counts
+
+
+def test_every_user_is_split_on_its_own() -> None:
+    users = np.repeat(np.arange(50), 10)
+    parts = assign_random(users, RATIOS, seed=0)
+    assert Counter(users[parts == "test"].tolist()) == dict.fromkeys(range(50), 1)
+
+
+def test_the_split_seed_decides() -> None:
+    users = np.repeat(np.arange(50), 10)
+    assert np.array_equal(assign_random(users, RATIOS, 1), assign_random(users, RATIOS, 1))
+    assert not np.array_equal(assign_random(users, RATIOS, 1), assign_random(users, RATIOS, 2))
+
+
+def test_every_place_is_equally_likely_to_be_held_out() -> None:
+    users = np.repeat(np.arange(4000), 10)
+    held = assign_random(users, RATIOS, 0).reshape(4000, 10) == "test"
+    assert held.mean(axis=0) == pytest.approx(np.full(10, 0.1), abs=0.02)
+
+
+def test_temporal_parts_follow_each_other_and_moments_are_not_torn() -> None:
+    timestamps = np.array([5, 1, 2, 3, 4, 6, 7, 8, 9, 9, 9, 10], dtype=np.int64)
+    parts = assign_temporal(timestamps, (0.5, 0.25, 0.25))
+    by_part = {part: timestamps[parts == part] for part in ("train", "valid", "test")}
+    assert by_part["train"].tolist() == [5, 1, 2, 3, 4, 6]
+    assert by_part["valid"].tolist() == [7, 8]
+    assert by_part["test"].tolist() == [9, 9, 9, 10]

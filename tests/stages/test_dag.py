@@ -1,0 +1,253 @@
+"""The whole DAG through the stages' main, on the demo data with a short training, and what MLflow then knows."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline import tracking
+from pipeline.errors import IntegrityError, MachineError
+from pipeline.files import dvc_hash
+from stages import build_tasks, check, compare, download, evaluate, preprocess, track, train
+from tests.sources import ROOT
+
+METHODS = ["single_task", "equal_weights", "pmtrec"]
+
+
+class Project:
+    """A folder with params.yaml in which the stages run as dvc.yaml calls them."""
+
+    def __init__(self, root: Path, **changes: str) -> None:
+        self.root = root
+        self.change_params(**{"epochs: 40": "epochs: 2", "threads: 2": "threads: 1"} | changes)
+
+    def change_params(self, **changes: str) -> None:
+        path = self.root / "params.yaml"
+        text = (path if path.exists() else ROOT / "params.yaml").read_text()
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text)
+
+    def run(self, stage: Callable[[list[str]], None], *names: str, **paths: str) -> None:
+        stage([*names, *(part for name, path in paths.items() for part in (f"--{name}", str(self.root / path)))])
+
+    def data(self) -> None:
+        self.run(check.main, params="params.yaml", out="checked")
+        self.run(download.main, "--dataset", "demo", out="raw/demo")
+        self.run(preprocess.main, "--dataset", "demo", params="params.yaml", raw="raw/demo", out="processed/demo")
+        self.run(build_tasks.main, params="params.yaml", processed="processed/demo", out="tasks/demo")
+
+    def train(self, method: str) -> Path:
+        names = ["--dataset", "demo", "--method", method, "--seed", "0"]
+        out = f"models/demo/{method}/0"
+        self.run(train.main, *names, params="params.yaml", processed="processed/demo", tasks="tasks/demo", out=out)
+        return self.root / out
+
+    def evaluate(self, method: str) -> None:
+        model, out = f"models/demo/{method}/0", f"results/demo/{method}/0"
+        self.run(evaluate.main, params="params.yaml", processed="processed/demo", model=model, out=out)
+
+    def track(self, method: str) -> None:
+        paths = {"processed": "processed/demo", "tasks": "tasks/demo", "params": "params.yaml", "lock": "dvc.lock"}
+        paths |= {"model": f"models/demo/{method}/0", "result": f"results/demo/{method}/0"}
+        self.run(track.main, "--dataset", "demo", "--method", method, "--seed", "0", **paths)
+
+    def runs(self) -> list[Any]:
+        """All runs, the oldest first."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{self.root}/mlflow.db")
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        return list(client.search_runs(ids, order_by=["attributes.start_time ASC"]))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which everything has run once."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("project")
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("DVC_ROOT", str(root))
+        project = Project(root)
+        project.data()
+        for method in METHODS:
+            project.train(method)
+            project.evaluate(method)
+            project.track(method)
+        project.run(compare.main, params="params.yaml", results="results", models="models", out="reports")
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of it that a test may change, with the same tracking database."""
+    shutil.copytree(finished.root, tmp_path, dirs_exist_ok=True)
+    copy = Project.__new__(Project)
+    copy.root = tmp_path
+    return copy
+
+
+def test_the_leader_board_has_every_method(finished: Project) -> None:
+    board = json.loads((finished.root / "reports/leaderboard.json").read_text())
+    assert set(board["demo"]) == set(METHODS)
+    assert set(pd.read_csv(finished.root / "reports/leaderboard.csv")["method"]) == set(METHODS)
+    text = (finished.root / "reports/leaderboard.md").read_text()
+    assert all(f"| {method} | 1 |" in text for method in METHODS)
+    for picture in ("leaderboard.png", "validation.png"):
+        assert (finished.root / "reports" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_are_the_means_of_the_values_per_user(finished: Project) -> None:
+    result = finished.root / "results/demo/pmtrec/0"
+    metrics = json.loads((result / "metrics.json").read_text())
+    values = pd.read_parquet(result / "per_user.parquet")
+    assert metrics["ndcg@20"] == pytest.approx(values["ndcg@20"].mean())
+    assert {f"{name}@{k}" for name in ("recall", "ndcg", "precision", "hit_rate", "mrr", "coverage") for k in (10, 20)} == set(
+        metrics
+    )
+
+
+def test_training_and_test_metrics_are_in_one_finished_run(finished: Project) -> None:
+    runs = finished.runs()
+    assert [run.info.run_name for run in runs] == [f"demo/{method}/0" for method in METHODS]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for method, run in zip(METHODS, runs, strict=True):
+        test = json.loads((finished.root / f"results/demo/{method}/0/metrics.json").read_text())
+        assert run.data.metrics["test/ndcg_at_20"] == test["ndcg@20"]
+        assert {"valid/ndcg_at_20", "train/loss/recommendation", "train/weight/recommendation"} <= set(run.data.metrics)
+        assert run.data.params["train.lr"] == "0.005"
+        assert run.data.params["method"] == method
+        assert run.data.tags["pmtrec.model"] == dvc_hash(finished.root / f"models/demo/{method}/0")
+        assert run.inputs.dataset_inputs[0].dataset.digest == dvc_hash(finished.root / "tasks/demo")
+
+
+def test_the_logged_model_answers_for_raw_user_ids(finished: Project) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{finished.root}/mlflow.db")
+    run = finished.runs()[-1]
+    (output,) = run.outputs.model_outputs
+    model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    answer = model.predict(pd.DataFrame({"user_id": ["user-0000", "stranger"]}), params={"k": 3})
+    assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
+    assert answer["known_user"].tolist() == [True] * 3 + [False] * 3
+    assert answer["item_id"].str.startswith("item-").all()
+    assert model.metadata.signature is not None
+    assert model.input_example is not None
+
+
+def test_attachments(finished: Project) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished.root}/mlflow.db")
+    names = {file.path for file in client.list_artifacts(finished.runs()[0].info.run_id)}
+    assert {"training.png", "params.yaml", "dvc.lock.json"} <= names
+
+
+def test_tracking_twice_changes_nothing(project: Project) -> None:
+    before = [(run.info.run_id, run.data.metrics, len(run.outputs.model_outputs)) for run in project.runs()]
+    project.track("pmtrec")
+    assert [(run.info.run_id, run.data.metrics, len(run.outputs.model_outputs)) for run in project.runs()] == before
+
+
+def test_training_again_gives_the_same_bytes_and_belongs_to_the_same_run(project: Project) -> None:
+    before = dvc_hash(project.root / "models/demo/pmtrec/0")
+    runs = [run.info.run_id for run in project.runs()]
+    shutil.rmtree(project.root / "models/demo/pmtrec/0")
+    assert dvc_hash(project.train("pmtrec")) == before
+    assert [run.info.run_id for run in project.runs()] == runs
+
+
+def test_one_and_two_threads_give_the_same_bits(project: Project, two_threads: None) -> None:
+    one = project.root / "models/demo/pmtrec/0"
+    tables, history = load_file(one / "embeddings.safetensors"), (one / "history.csv").read_bytes()
+    project.change_params(**{"threads: 1": "threads: 2"})
+    two = project.train("pmtrec")
+    assert torch.get_num_threads() == 2
+    assert (two / "history.csv").read_bytes() == history
+    for name, table in load_file(two / "embeddings.safetensors").items():
+        assert torch.equal(table, tables[name])
+
+
+def test_other_cutoffs_update_the_same_run_and_leave_no_stale_metric(project: Project) -> None:
+    project.change_params(**{"cutoffs: [10, 20]": "cutoffs: [5, 20]"})
+    project.evaluate("pmtrec")
+    project.track("pmtrec")
+    run = project.runs()[-1]
+    assert len(project.runs()) == len(METHODS)
+    assert np.isnan(run.data.metrics["test/ndcg_at_10"])
+    assert run.data.metrics["test/ndcg_at_5"] > 0
+    assert not np.isnan(run.data.metrics["test/ndcg_at_20"])
+
+
+def test_outputs_without_a_run_get_one_that_is_marked_as_restored(
+    project: Project, finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (original,) = [run for run in project.runs() if run.info.run_name == "demo/pmtrec/0"]
+    clone = Project.__new__(Project)
+    clone.root = project.root / "clone"
+    shutil.copytree(finished.root, clone.root, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    monkeypatch.setenv("DVC_ROOT", str(clone.root))
+    clone.track("pmtrec")
+    (run,) = clone.runs()
+    assert run.data.tags["pmtrec.restored"] == "true"
+    assert run.data.metrics == original.data.metrics
+    assert run.data.params == original.data.params
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(SystemExit(143), "KILLED"), (KeyboardInterrupt(), "KILLED"), (OSError(), "FAILED")]
+)
+def test_an_interrupted_run_is_ended_and_leaves_no_output(
+    project: Project, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(train, "save_file", stop)
+    project.change_params(**{"seeds:": "seeds:  "})
+    shutil.rmtree(project.root / "models/demo/pmtrec/0")
+    with pytest.raises(type(error)):
+        project.train("pmtrec")
+    assert project.runs()[-1].info.status == status
+    assert not (project.root / "models/demo/pmtrec/0").exists()
+
+
+def test_a_dead_tracking_server_does_not_stop_training_but_track_says_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = dvc_hash(project.root / "models/demo/pmtrec/0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert dvc_hash(project.train("pmtrec")) == before
+    assert "Training goes on; the track stage writes the run later" in caplog.text
+    with pytest.raises(MachineError, match=r"^mlflow: .*Fix: see that http://127.0.0.1:9 can be used"):
+        project.track("pmtrec")
+
+
+def test_a_damaged_input_is_refused(project: Project) -> None:
+    path = project.root / "models/demo/pmtrec/0/embeddings.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="the bytes are not those that were written"):
+        project.evaluate("pmtrec")
+
+
+def test_a_run_whose_process_was_killed_is_ended_by_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(tracking.LiveRun, "finish", lambda _: None)
+        killed.setattr("pipeline.provenance.os.getpid", lambda: 2**22 + 1)  # no process has this number
+        project.train("pmtrec")
+    orphan = project.runs()[-1]
+    assert orphan.info.status == "RUNNING"
+    project.train("pmtrec")
+    assert {run.info.run_id: run.info.status for run in project.runs()}[orphan.info.run_id] == "KILLED"

@@ -1,0 +1,69 @@
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from pipeline.comparison import Result, holm, leader_board, to_json, to_markdown
+
+
+def result(method: str, seed: int, values: list[float], dataset: str = "d") -> Result:
+    table = pd.DataFrame({"user": range(len(values)), "ndcg@20": values})
+    return Result(dataset, method, seed, {"ndcg@20": sum(values) / len(values)}, table)
+
+
+RESULTS = [
+    result("single_task", 0, [0.1, 0.2, 0.3]),
+    result("single_task", 1, [0.3, 0.2, 0.1]),
+    result("equal_weights", 0, [0.0, 0.1, 0.2]),
+    result("equal_weights", 1, [0.0, 0.1, 0.2]),
+    result("pmtrec", 0, [0.4, 0.3, 0.2]),
+    result("pmtrec", 1, [0.4, 0.5, 0.3]),
+]
+
+
+def test_means_and_spread_over_seeds() -> None:
+    """pmtrec: means .3 and .4, so .35; sample standard deviation sqrt(2 * .05^2)."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec").set_index("method")
+    assert list(board.index) == ["pmtrec", "single_task", "equal_weights"]
+    assert board.loc["pmtrec", "ndcg@20"] == pytest.approx((0.3 + 0.4) / 2)
+    assert board.loc["pmtrec", "ndcg@20 sd"] == pytest.approx(sqrt(2 * 0.05**2))
+    assert board.loc["pmtrec", "n_seeds"] == 2
+
+
+def test_difference_to_the_best_baseline_is_paired_by_user() -> None:
+    """Over seeds: single_task .2 for every user, pmtrec .4, .4, .25: differences .2, .2, .05."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec").set_index("method")
+    row = board.loc["pmtrec"]
+    assert row["baseline"] == "single_task"
+    assert row["difference"] == pytest.approx((0.2 + 0.2 + 0.05) / 3)
+    assert row["relative"] == pytest.approx((0.2 + 0.2 + 0.05) / 3 / 0.2)
+    p = [scipy.stats.ttest_1samp(d, 0).pvalue for d in ([0.2, 0.2, 0.05], [-0.2, -0.1, 0.0])]
+    assert [row["p"], board.loc["equal_weights", "p"]] == pytest.approx(holm(np.array(p)).tolist())
+    assert board["difference"].isna().to_dict() == {"pmtrec": False, "single_task": True, "equal_weights": False}
+
+
+def test_holm_by_hand() -> None:
+    """Sorted .01, .02, .04 times 3, 2, 1: .03, .04, .04 (never falling); capped at 1."""
+    assert holm(np.array([0.04, 0.01, 0.02])).tolist() == pytest.approx([0.04, 0.03, 0.04])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
+
+
+def test_ours_alone_has_no_baseline() -> None:
+    board = leader_board([result("pmtrec", 0, [0.1, 0.2])], "ndcg@20", "pmtrec")
+    assert board["difference"].isna().all()
+    assert "| pmtrec | 1 | 0.1500 | - |" in to_markdown(board, ["ndcg@20"], "ndcg@20")
+
+
+def test_equal_results_differ_by_nothing() -> None:
+    board = leader_board([result(m, 0, [0.1, 0.2]) for m in ("pmtrec", "single_task")], "ndcg@20", "pmtrec")
+    row = board.set_index("method").loc["pmtrec"]
+    assert (row["difference"], row["p"]) == (0.0, 1.0)
+
+
+def test_each_data_set_has_its_own_baseline() -> None:
+    results = [*RESULTS, result("equal_weights", 0, [0.9, 0.8], "e"), result("pmtrec", 0, [0.1, 0.3], "e")]
+    board = leader_board(results, "ndcg@20", "pmtrec")
+    assert board.groupby("dataset")["baseline"].first().to_dict() == {"d": "single_task", "e": "equal_weights"}
+    assert to_json(board, ["ndcg@20"])["e"]["pmtrec"]["ndcg@20"] == pytest.approx(0.2)

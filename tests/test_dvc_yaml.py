@@ -1,0 +1,77 @@
+"""dvc.yaml: every file that a stage uses is among its deps, and the commands are those that the stages understand."""
+
+import importlib
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import plugins
+from tests.sources import ROOT, project_files, with_imports
+
+STAGES: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+
+# Kinds of plug-ins that a stage loads by name; "one" where its deps name the plug-in in use, "all" where the folder.
+LOADED = {
+    "check": {"combiners": "all", "encoders": "all", "losses": "all"},
+    "download": {"datasets": "one"},
+    "preprocess": {"datasets": "one"},
+    "build_tasks": {"tasks": "all"},
+    "train": {"combiners": "one", "encoders": "one", "losses": "one"},
+    "evaluate": {"metrics": "all"},
+    "track": {},
+    "compare": {},
+}
+IN_USE = {
+    "datasets": "${item.dataset}",
+    "combiners": "${item.method}",
+    "encoders": "${train.encoder}",
+    "losses": "${train.loss}",
+}
+
+
+def test_every_stage_is_covered() -> None:
+    assert (
+        set(LOADED) == set(STAGES) == {Path(path).stem for path in project_files() if path.startswith("stages/")} - {"_stage"}
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_complete(stage: str) -> None:
+    deps = set(STAGES[stage]["deps"])
+    for kind, which in LOADED[stage].items():
+        plug_ins = [f"pipeline/{kind}/{name}.py" for name in plugins.names(kind)]
+        if which == "all":
+            assert f"pipeline/{kind}" in deps
+        else:
+            assert f"pipeline/{kind}/{IN_USE[kind]}.py" in deps
+        needed = with_imports(plug_ins) - set(plug_ins)
+        assert {path for path in needed if not covered(path, deps)} == set()
+    assert {path for path in with_imports([f"stages/{stage}.py"]) if not covered(path, deps)} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_name_nothing_that_is_not_there(stage: str) -> None:
+    code = [dep for dep in STAGES[stage]["deps"] if dep.startswith(("pipeline", "stages")) and "$" not in dep]
+    assert [dep for dep in code if not (ROOT / dep).exists()] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_dvc_leaves_no_shell_behind(stage: str) -> None:
+    assert STAGES[stage]["cmd"].startswith("exec ")
+    assert f" python -m stages.{stage} " in STAGES[stage]["cmd"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_command_is_what_the_stage_understands(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option of the command is in the stage's help, and none that the stage needs is missing."""
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"stages.{stage}").main(["--help"])
+    known = {word.strip("[],") for word in capsys.readouterr().out.split() if word.startswith("--")} - {"--help"}
+    assert {word for word in shlex.split(STAGES[stage]["cmd"]) if word.startswith("--")} == known
+
+
+def covered(path: str, deps: set[str]) -> bool:
+    return path in deps or any(parent.as_posix() in deps for parent in Path(path).parents)

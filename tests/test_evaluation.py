@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from pipeline.evaluation import NOTHING, ItemLists, coverage, find_hits, per_user, top_k
+from pipeline.metrics.ndcg import ndcg
+from pipeline.metrics.recall import recall
+from tests.toy import interactions
+
+NONE = interactions([])
+
+
+def test_item_lists_unite_tables_and_drop_repetitions() -> None:
+    lists = ItemLists.of([interactions([(0, 2), (2, 1)]), interactions([(0, 1), (0, 2)])], n_users=3, n_items=4)
+    assert lists.lengths().tolist() == [2, 0, 1]
+    position, items = lists.pairs(torch.tensor([2, 0, 1]))
+    assert list(zip(position.tolist(), items.tolist(), strict=True)) == [(0, 1), (1, 1), (1, 2)]
+
+
+def test_seen_items_are_never_recommended() -> None:
+    users, items = torch.ones(1, 1), torch.tensor([[4.0], [3.0], [2.0], [1.0]])
+    seen = ItemLists.of([interactions([(0, 0), (0, 2)])], 1, 4)
+    best, scores = top_k(users, items, seen, torch.tensor([0]), k=3)
+    assert best.tolist() == [[1, 3, NOTHING]]
+    assert scores.tolist() == [[3.0, 1.0, -torch.inf]]
+
+
+def test_ties_go_to_the_lower_item_number_also_at_the_end_of_the_list() -> None:
+    users, items = torch.ones(1, 1), torch.tensor([[1.0], [2.0], [1.0], [1.0], [2.0]])
+    best, _ = top_k(users, items, ItemLists.of([NONE], 1, 5), torch.tensor([0]), k=3)
+    assert best.tolist() == [[1, 4, 0]]
+
+
+def test_a_catalogue_smaller_than_k_ends_early() -> None:
+    best, _ = top_k(torch.ones(1, 1), torch.ones(2, 1), ItemLists.of([NONE], 1, 2), torch.tensor([0]), k=4)
+    assert best.tolist() == [[0, 1, NOTHING, NOTHING]]
+
+
+def test_hits_are_the_relevant_ones_among_the_recommended() -> None:
+    relevant = ItemLists.of([interactions([(0, 1), (1, 3), (1, 0)])], 2, 4)
+    hits = find_hits(torch.tensor([[0, 3], [1, NOTHING]]), torch.tensor([1, 0]), relevant)
+    assert hits.tolist() == [[True, True], [True, False]]
+
+
+def test_values_by_hand() -> None:
+    """User 0 sees items 2, 1, 0 in this order (scores 3, 2, 1); item 1 is relevant: recall@1 = 0, @2 = 1."""
+    users, items = torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0], [2.0], [3.0]])
+    relevant = ItemLists.of([interactions([(0, 1)])], 2, 3)
+    table, recommended = per_user(users, items, ItemLists.of([NONE], 2, 3), relevant, {"recall": recall}, [1, 2])
+    assert table.to_dict("records") == [{"user": 0, "recall@1": 0.0, "recall@2": 1.0}]
+    assert recommended.tolist() == [[2, 1]]
+
+
+def test_does_not_depend_on_the_batch_size() -> None:
+    generator = torch.Generator().manual_seed(0)
+    users, items = torch.randn(37, 8, generator=generator), torch.randn(50, 8, generator=generator)
+    relevant = ItemLists.of([interactions([(u, (u * 7) % 50) for u in range(37)])], 37, 50)
+    seen = ItemLists.of([interactions([(u, (u * 3) % 50) for u in range(37)])], 37, 50)
+    tables = [per_user(users, items, seen, relevant, {"ndcg": ndcg}, [10], batch_size=b)[0] for b in (1, 5, 64)]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+
+
+def test_nobody_with_a_held_out_item_is_refused() -> None:
+    none = ItemLists.of([NONE], 1, 1)
+    with pytest.raises(ValueError, match="no user has a held-out item"):
+        per_user(torch.ones(1, 1), torch.ones(1, 1), none, none, {"ndcg": ndcg}, [1])
+
+
+def test_coverage_is_the_share_of_the_catalogue() -> None:
+    assert coverage(torch.tensor([[0, 1], [1, NOTHING]]), n_items=8) == 2 / 8

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError, ParamsError
+from pipeline.params import Params, check_all_options, flat, read_params
+
+OURS = Path(__file__).parent.parent / "params.yaml"
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    text = OURS.read_text()
+    assert old in text
+    path = folder / "params.yaml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def read_whole(path: Path) -> Params:
+    params = read_params(path)
+    check_all_options(path, params)
+    return params
+
+
+def test_our_own_params_are_right() -> None:
+    params = read_whole(OURS)
+    assert params.train.lr == 5e-3
+    assert params.methods == ("single_task", "equal_weights", "pmtrec")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("  lr: 5e-3", "  lrr: 5e-3", "train.lr: missing. Fix: add it"),
+        ("  lr: 5e-3", "  lr: abc", "train.lr: found 'abc'. Fix: write a valid number"),
+        ("  lr: 5e-3", "  lr: .nan", "train.lr: found nan. Fix: write a finite number"),
+        ("  lr: 5e-3", "  lr: -1", "train.lr: found -1. Fix: write greater than 0"),
+        ("  lr: 5e-3", "  lr: true", "train.lr: found True. Fix: write a valid number"),
+        ("  dim: 64", "  dim: 64.5", "train.dim: found 64.5. Fix: write a valid integer"),
+        ("  dim: 64", '  dim: "64"', "train.dim: found '64'. Fix: write a valid integer"),
+        ("optimizer: adam ", "optimizer: adamw ", "train.optimizer: found 'adamw'. Fix: write 'adam', 'adagrad' or 'sgd'"),
+        (
+            "weight_decay: 1.0",
+            "weight_decay: 200",
+            "train.weight_decay: found 200. Fix: write less than 1 / lr = 200: a step shrinks a row by the factor "
+            "1 - lr * weight_decay",
+        ),
+        (
+            "ratios: [0.8, 0.1, 0.1]",
+            "ratios: [0.8, 0.1, 0.2]",
+            "preprocess.ratios: found [0.8, 0.1, 0.2]. Fix: write three shares > 0 that sum to 1 (train, valid, test)",
+        ),
+        ("  - 0\n", "  - 0\n  - 0\n", "seeds: found [0, 0]. Fix: write every entry once"),
+        (
+            "  - pmtrec\n",
+            "  - pmtrek\n",
+            "methods: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: equal_weights, pmtrec, single_task)",
+        ),
+        (
+            "  - demo\n",
+            "  - yelpp\n",
+            "datasets: there is no 'yelpp'. Fix: write 'yelp' (valid: amazon, demo, lastfm, yelp)",
+        ),
+        (
+            "leave_out: []",
+            "leave_out: [recommendation]",
+            "build_tasks.leave_out: there is no 'recommendation'. Fix: use a valid name (valid: category, co_view, social)",
+        ),
+        (
+            "metric: ndcg@20",
+            "metric: ndcg@50",
+            "compare.metric: there is no 'ndcg@50'. Fix: write 'ndcg@20' (valid: recall@10, ndcg@10, precision@10, "
+            "hit_rate@10, mrr@10, recall@20, ndcg@20, precision@20, hit_rate@20, mrr@20)",
+        ),
+        (
+            "    temperature: 0.5",
+            "    temperatur: 0.5",
+            "combiners.pmtrec.temperatur: unknown key. Fix: write 'temperature' (valid: temperature, scale, focus, focus_end)",
+        ),
+        (
+            "    temperature: 0.5",
+            "    temperature: 0",
+            "combiners.pmtrec.temperature must be > 0, found 0.0. Fix: change it",
+        ),
+        ("    scale: row ", "    scale: col ", "combiners.pmtrec.scale: found 'col'. Fix: write 'row' or 'none'"),
+        (
+            "  equal_weights: {}\n",
+            "",
+            "combiners.equal_weights: missing. Fix: add the section combiners.equal_weights; {} means its defaults",
+        ),
+    ],
+)
+def test_a_fault_is_one_line_that_names_the_key(tmp_path: Path, old: str, new: str, line: str) -> None:
+    path = changed(tmp_path, old, new)
+    with pytest.raises(ParamsError) as refused:
+        read_whole(path)
+    assert f"{path}: {line}" in str(refused.value).splitlines()
+
+
+def test_an_unknown_key_is_named_with_the_closest_valid_one(tmp_path: Path) -> None:
+    path = changed(tmp_path, "  lr: 5e-3", "  lr: 5e-3\n  lrr: 1")
+    with pytest.raises(ParamsError) as refused:
+        read_params(path)
+    assert str(refused.value).startswith(f"{path}: train.lrr: unknown key. Fix: write 'lr' (valid: encoder, loss, dim, ")
+
+
+def test_all_faults_are_reported_together(tmp_path: Path) -> None:
+    path = changed(tmp_path, "  lr: 5e-3", "  lr: abc\n  x: 1")
+    with pytest.raises(ParamsError) as refused:
+        read_params(path)
+    assert len(refused.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [1\nb: 2\n", ":2: not valid YAML: expected ',' or ']', but got ':'. Fix: correct this line"),
+        ("a: 1\na: 2\n", ':2: not valid YAML: found duplicate key "a" with value "2"'),
+        ("- 1\n", ": found [1]. Fix: write sections"),
+        ("", ": found None. Fix: write sections"),
+    ],
+)
+def test_what_is_not_yaml_is_a_line(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError) as refused:
+        read_params(path)
+    assert str(refused.value).startswith(f"{path}{line}")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        read_params(tmp_path / "params.yaml")
+    assert str(refused.value).endswith("there is no such file. Fix: run in the folder of params.yaml")
+
+
+def test_flat_paths() -> None:
+    assert flat({"a": {"b": {"c": 1}, "d": []}, "e": None}) == {"a.b.c": 1, "a.d": [], "e": None}

@@ -5,6 +5,8 @@ BIN := .venv/bin
 # DVC starts the stages with the `python` of the path.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
+# A thread that waits must not burn its core (see dvc.yaml).
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: repro test test-slow lint ui lock install
 

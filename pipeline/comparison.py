@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.stats
 
-__all__ = ["Result", "holm", "leader_board", "to_json", "to_markdown"]
+__all__ = ["Result", "holm", "leader_board", "to_markdown"]
 
 _CONFIDENCE = 0.95
 
@@ -140,11 +140,3 @@ def _gain(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["difference"]):
         return "-"
     return f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f}; p = {row['p']:.2g})"
-
-
-def to_json(board: pd.DataFrame, metrics: list[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """Dataset -> method -> metric -> mean, the form of DVC metrics."""
-    return {
-        str(dataset): {str(row["method"]): {name: row[name] for name in metrics} for row in rows.to_dict("records")}
-        for dataset, rows in board.groupby("dataset", sort=False)
-    }

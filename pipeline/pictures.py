@@ -18,11 +18,12 @@ def leader_board_picture(board: pd.DataFrame, metric: str) -> Figure:
     figure = _figure(len(panels))
     for axes, (dataset, rows) in zip(figure.axes, panels, strict=True):
         worst_first = rows.iloc[::-1]
+        spread = worst_first[f"{metric} sd"]
         colours = [f"C{sorted(board['method'].unique()).index(method)}" for method in worst_first["method"]]
         axes.barh(
             worst_first["method"],
             worst_first[metric],
-            xerr=worst_first[f"{metric} sd"].fillna(0.0),
+            xerr=None if spread.isna().all() else spread,
             color=colours,
             capsize=3,
         )

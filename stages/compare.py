@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.comparison import Result, leader_board, to_json, to_markdown
+from pipeline.comparison import Result, leader_board, to_markdown
 from pipeline.data.storage import read_parquet
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.params import read_params
@@ -33,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     with new_folder(args.out) as out:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
         board.to_csv(out / "leaderboard.csv", index=False)
-        write_json(out / "leaderboard.json", to_json(board, names))
+        # A file each, because DVC shows metrics as a table with a row per file.
+        for row in board.to_dict("records"):
+            (out / "leaderboard" / row["dataset"]).mkdir(parents=True, exist_ok=True)
+            write_json(out / "leaderboard" / row["dataset"] / f"{row['method']}.json", {name: row[name] for name in names})
         leader_board_picture(board, metric).savefig(out / "leaderboard.png")
         validation_picture(histories).savefig(out / "validation.png")
     log.info("%s", to_markdown(board, [metric], metric))

@@ -96,8 +96,9 @@ def project(finished: Project, tmp_path: Path) -> Project:
 
 
 def test_the_leader_board_has_every_method(finished: Project) -> None:
-    board = json.loads((finished.root / "reports/leaderboard.json").read_text())
-    assert set(board["demo"]) == set(METHODS)
+    board = {file.stem: json.loads(file.read_text()) for file in (finished.root / "reports/leaderboard/demo").iterdir()}
+    assert set(board) == set(METHODS)
+    assert board["pmtrec"] == json.loads((finished.root / "results/demo/pmtrec/0/metrics.json").read_text())
     assert set(pd.read_csv(finished.root / "reports/leaderboard.csv")["method"]) == set(METHODS)
     text = (finished.root / "reports/leaderboard.md").read_text()
     assert all(f"| {method} | 1 |" in text for method in METHODS)

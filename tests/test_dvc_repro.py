@@ -1,0 +1,92 @@
+"""What ``dvc repro`` runs again after which change, in a copy of the project with short trainings."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sources import ROOT
+
+
+class Clone:
+    """A committed copy of the project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+        for name in files.stdout.decode().splitlines():
+            if (ROOT / name).is_file() and name != "dvc.lock":
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_bytes((ROOT / name).read_bytes())
+        self.change("epochs: 40", "epochs: 1")
+        self.change("  - equal_weights\n", "")
+        author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+        for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "start"]):
+            subprocess.run(["git", *command], cwd=root, check=True)
+
+    def change(self, old: str, new: str, file: str = "params.yaml") -> None:
+        text = (self.root / file).read_text()
+        assert old in text
+        (self.root / file).write_text(text.replace(old, new, 1))
+
+    def dvc(self, *arguments: str, code: int = 0) -> str:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        ours = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "MLFLOW"))}
+        command = [sys.executable, "-m", "dvc", *arguments]
+        done = subprocess.run(command, cwd=self.root, env=ours | {"PATH": path}, capture_output=True, text=True, check=False)
+        output = done.stdout + done.stderr
+        assert done.returncode == code, output
+        return output
+
+    def repro(self) -> dict[str, list[str]]:
+        """The stages that ran, and those whose outputs came from the cache."""
+        output = self.dvc("repro")
+        cached = re.findall(r"Stage '([^']+)' is cached", output)
+        return {"ran": sorted(re.findall(r"Running stage '([^']+)'", output)), "cached": sorted(cached)}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return Clone(tmp_path_factory.mktemp("clone"))
+
+
+def test_the_life_of_a_project(clone: Clone) -> None:
+    """In one test, because each step leans on the one before and a first run takes half a minute."""
+    of = "demo-{}-0".format
+    first = clone.repro()
+    assert len(first["ran"]) == 1 + 3 + 2 * 3 + 1
+
+    assert clone.repro() == {"ran": [], "cached": []}
+
+    clone.change("temperature: 0.5", "temperature: 0.7")
+    only_that_rule = [f"{stage}@{of('pmtrec')}" for stage in ("evaluate", "track", "train")]
+    assert clone.repro() == {"ran": ["check", "compare", *only_that_rule], "cached": []}
+
+    clone.change("temperature: 0.7", "temperature: 0.5")
+    back = clone.repro()
+    assert back["ran"] == [f"track@{of('pmtrec')}"]
+    assert {f"train@{of('pmtrec')}", f"evaluate@{of('pmtrec')}", "compare"} <= set(back["cached"])
+
+    clone.change("  - 0\n", "  - 0\n  - 1\n")
+    new_seed = [f"{stage}@demo-{m}-1" for stage in ("evaluate", "track", "train") for m in ("pmtrec", "single_task")]
+    assert clone.repro()["ran"] == sorted(["check", "compare", *new_seed])
+
+    assert "combiners.pmtrec.temperature" not in clone.dvc("params", "diff")
+    assert "reports/leaderboard/demo/pmtrec.json" in clone.dvc("metrics", "show")
+    runs = subprocess.run(
+        [sys.executable, "-c", "import mlflow; print(len(mlflow.search_runs(search_all_experiments=True)))"],
+        cwd=clone.root,
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{clone.root}/mlflow.db"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Two methods, one of them with two temperatures, and two with a second seed.
+    assert int(runs.stdout) == 2 + 1 + 2
+
+    clone.change("  - pmtrec\n", "  - pmtrek\n")
+    output = clone.dvc("repro", code=255)
+    assert "pmtrec: error: params.yaml: methods: there is no 'pmtrek'. Fix: write 'pmtrec'" in output

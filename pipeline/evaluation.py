@@ -133,11 +133,10 @@ def per_user(
         items, _ = top_k(users_table, items_table, seen, chunk, max(cutoffs))
         lists.append(items)
         hits.append(find_hits(items, chunk, relevant))
-    all_hits = torch.cat(hits)
+    # On the CPU, because metrics are float64, which not every device has.
+    all_hits, n_relevant_of = torch.cat(hits).cpu(), n_relevant[users].cpu()
     columns = {
-        f"{name}@{k}": metric(all_hits[:, :k], n_relevant[users]).cpu().numpy()
-        for k in cutoffs
-        for name, metric in metrics.items()
+        f"{name}@{k}": metric(all_hits[:, :k], n_relevant_of).numpy() for k in cutoffs for name, metric in metrics.items()
     }
     return pd.DataFrame({"user": users.cpu().numpy(), **columns}), torch.cat(lists)
 

@@ -4,13 +4,35 @@ import getpass
 import os
 import socket
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
-__all__ = ["PROCESS", "locked_stages", "process_is_gone", "source_tags"]
+__all__ = ["PROCESS", "Training", "locked_stages", "process_is_gone", "source_tags"]
 
 PROCESS = "pmtrec.process"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a run is about.
+
+    Attributes:
+        dataset: Its experiment is ``pmtrec-<dataset>``.
+        name: Of the run: ``<dataset>/<method>/<seed>``.
+        params: Key path -> value.
+        inputs: Name -> path of what the training reads.
+        model: The folder that it makes.
+    """
+
+    dataset: str
+    name: str
+    params: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    model: Path
 
 
 def source_tags() -> dict[str, str]:

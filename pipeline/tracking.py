@@ -11,52 +11,32 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.errors import MachineError
 from pipeline.files import dvc_hash
-from pipeline.provenance import PROCESS, process_is_gone, source_tags
+from pipeline.provenance import PROCESS, Training, process_is_gone, source_tags
 from pipeline.recommender import ANSWER, REQUIREMENTS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-__all__ = ["LiveRun", "Training", "live_run", "record"]
+__all__ = ["LiveRun", "live_run", "record"]
 
 log = logging.getLogger(__name__)
 
-MODEL = "pmtrec.model"
-"""Tag: DVC's hash of the folder with the trained model."""
-RESULT = "pmtrec.result"  # hash of the current evaluation
+# Tags of a run.
+MODEL = "pmtrec.model"  # DVC's hash of the folder with the trained model
+RESULT = "pmtrec.result"  # the same of its current evaluation
 RESTORED = "pmtrec.restored"  # written afterwards, from files that DVC had
-_PACKAGED = "pmtrec.packaged"
+_PACKAGED = "pmtrec.packaged"  # hash of the model that was logged
 
-_EPOCHS_PER_CALL = 50  # log_batch takes 1000 metrics at the most
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a run is about.
-
-    Attributes:
-        dataset: Its experiment is ``pmtrec-<dataset>``.
-        name: Of the run: ``<dataset>/<method>/<seed>``.
-        params: Key path -> value.
-        inputs: Name -> path of what the training reads.
-        model: The folder that it makes.
-    """
-
-    dataset: str
-    name: str
-    params: Mapping[str, Any]
-    inputs: Mapping[str, Path]
-    model: Path
+_EPOCHS_PER_CALL = 50  # log_batch takes 1000 metrics
 
 
 class LiveRun:
@@ -67,9 +47,9 @@ class LiveRun:
         self._client: MlflowClient | None = None
         with self._tolerant():
             client = _connect()
-            experiment_id = _experiment(client, training.dataset)
-            _end_orphans(client, experiment_id, training.name)
-            self._run_id = _create_run(client, experiment_id, training)
+            self._experiment_id = _experiment(client, training.dataset)
+            _end_orphans(client, self._experiment_id, training.name)
+            self._run_id = _create_run(client, self._experiment_id, training)
             self._client = client
 
     def log_epoch(self, row: Mapping[str, float]) -> None:
@@ -90,8 +70,7 @@ class LiveRun:
             if self._client is None:
                 return
             made = dvc_hash(self._training.model)
-            experiment_id = self._client.get_run(self._run_id).info.experiment_id
-            twin = _find(self._client, experiment_id, self._training.name, made)
+            twin = _find(self._client, self._experiment_id, self._training.name, made)
             self._client.set_tag(self._run_id, MODEL, made)
             self._client.set_terminated(self._run_id, "FINISHED")
             if twin:
@@ -214,7 +193,8 @@ def _experiment(client: "MlflowClient", dataset: str) -> str:
         return str(experiment.experiment_id)
     # A server knows where to put artifacts; beside a database it would be the current folder, wherever that is.
     beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
-    return str(client.create_experiment(name, beside))
+    # The kind opens the UI's pages for training rather than those for language models.
+    return str(client.create_experiment(name, beside, {"mlflow.experimentKind": "custom_model_development"}))
 
 
 def _create_run(client: "MlflowClient", experiment_id: str, training: Training) -> str:
@@ -252,9 +232,12 @@ def _history_metrics(history: pd.DataFrame) -> "list[Metric]":
     """All columns but ``epoch``, which is the step."""
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
     values = history.set_index("epoch").to_dict()
-    return [Metric(str(name), value, now, int(epoch)) for name, of in values.items() for epoch, value in of.items()]
+    return [
+        Metric(str(name), value, time.time_ns() // 10**6, int(epoch))
+        for name, of in values.items()
+        for epoch, value in of.items()
+    ]
 
 
 def _log_evaluation(client: "MlflowClient", run: "Run", metrics: Mapping[str, float]) -> None:
@@ -268,8 +251,7 @@ def _log_evaluation(client: "MlflowClient", run: "Run", metrics: Mapping[str, fl
     step = max((m.step for name in known for m in client.get_metric_history(run_id, name)), default=-1) + 1
     current = {"test/" + name.replace("@", "_at_"): value for name, value in metrics.items()}
     values = dict.fromkeys(known, float("nan")) | current
-    now = int(time.time() * 1000)
-    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+    client.log_batch(run_id, metrics=[Metric(name, value, time.time_ns() // 10**6, step) for name, value in values.items()])
 
 
 def _log_model(client: "MlflowClient", recommender: Path, example_user: str, run_id: str) -> None:
@@ -278,7 +260,9 @@ def _log_model(client: "MlflowClient", recommender: Path, example_user: str, run
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-    mlflow.set_tracking_uri(client.tracking_uri)  # Model.log takes no client
+    # Model.log takes no client, and would put the model into the default experiment.
+    mlflow.set_tracking_uri(client.tracking_uri)
+    mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
     Model.log(
         artifact_path=None,
         name="recommender",

@@ -1,7 +1,7 @@
 """fit(): the training loop, read from top to bottom."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,21 +15,14 @@ from pipeline.errors import DivergedError
 from pipeline.evaluation import ItemLists, per_user
 from pipeline.losses._base import Loss
 from pipeline.metrics.ndcg import ndcg
+from pipeline.optimizers import OPTIMIZERS, SGD
 from pipeline.row_gradients import row_gradients
 from pipeline.sampling import Sampler, Triplets
 
-__all__ = ["OPTIMIZERS", "VALIDATION_METRIC", "Epoch", "fit", "make_deterministic", "pick_device"]
+__all__ = ["VALIDATION_METRIC", "Epoch", "fit", "make_deterministic", "pick_device"]
 
 VALIDATION_CUTOFF = 20
 VALIDATION_METRIC = f"valid/ndcg_at_{VALIDATION_CUTOFF}"
-
-# All three move only the rows of a sparse gradient. Adam and Adagrad undo any rescaling of a row over time, so under them
-# a rule acts through the mix of directions alone; under SGD also through the length.
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.SparseAdam,
-    "adagrad": torch.optim.Adagrad,
-    "sgd": torch.optim.SGD,
-}
 
 
 @dataclass(frozen=True)
@@ -71,8 +64,6 @@ def make_deterministic(threads: int) -> None:
     """Same seed, same bits, whatever the number of threads; for the whole process."""
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(threads)
-    # Said explicitly, because torch's sparse optimisers warn while it is left open. Our indices are unique by construction.
-    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
     # Read by cuBLAS when it starts; without it deterministic mode refuses matrix products on CUDA.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
@@ -121,8 +112,8 @@ def fit(
     offsets = [(nodes.offset(task.head_type), nodes.offset(task.tail_type)) for task in tasks]
     seen = ItemLists.of([split.train], split.n_users, split.n_items)
     relevant = ItemLists.of([split.valid], split.n_users, split.n_items)
-    (parameter,) = encoder.parameters()
-    optimiser = OPTIMIZERS[optimizer]([parameter], lr=lr)
+    (table,) = (parameter.detach() for parameter in encoder.parameters())  # shares its memory
+    optimiser, decay = OPTIMIZERS[optimizer](table, lr), SGD(table, lr)
     n_pairs = tasks[0].n_edges
     n_steps = -(-n_pairs // batch_size)
     best, best_number, best_state = -1.0, 0, {}
@@ -140,20 +131,15 @@ def fit(
             weight_sums += torch.stack([(combined.weights * gradients.present).sum(1), gradients.present.sum(1)])
             # Decoupled (Loshchilov and Hutter, ICLR 2019): inside the gradient, the decay would drown the small gradients of
             # side tasks as soon as Adam rescales the row, and decide the comparison of rules.
-            with torch.no_grad():
-                parameter.index_add_(0, gradients.rows, parameter[gradients.rows], alpha=-lr * weight_decay)
-            optimiser.zero_grad()
-            parameter.grad = torch.sparse_coo_tensor(
-                gradients.rows.unsqueeze(0), combined.values, parameter.shape, is_coalesced=True, check_invariants=False
-            )
-            optimiser.step()
+            decay.step(gradients.rows, weight_decay * table[gradients.rows])
+            optimiser.step(gradients.rows, combined.values)
         _check_finite(losses, tasks, number)
 
         embeddings = encoder()
-        table, _ = per_user(
+        values, _ = per_user(
             embeddings.users.detach(), embeddings.items.detach(), seen, relevant, {"ndcg": ndcg}, [VALIDATION_CUTOFF]
         )
-        valid_ndcg = float(table[f"ndcg@{VALIDATION_CUTOFF}"].mean())
+        valid_ndcg = float(values[f"ndcg@{VALIDATION_CUTOFF}"].mean())
         if valid_ndcg > best:
             best, best_number = valid_ndcg, number
             best_state = {name: value.clone() for name, value in encoder.state_dict().items()}

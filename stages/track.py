@@ -13,7 +13,7 @@ from pipeline import tracking
 from pipeline.data.storage import load_ids, load_split
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.pictures import run_picture
-from pipeline.provenance import locked_stages
+from pipeline.provenance import Training, locked_stages
 from pipeline.recommender import Recommender
 from stages._stage import parser, run
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         suffixes = (f"@{args.dataset}", f"@{args.dataset}-{args.method}-{args.seed}")
         write_json(attached / "dvc.lock.json", locked_stages(args.lock, suffixes))
         run_id = tracking.record(
-            tracking.Training(
+            Training(
                 args.dataset,
                 name,
                 read_json(args.model / "model.json")["params"],

@@ -14,6 +14,7 @@ from pipeline.data.relation import NodeTypes
 from pipeline.data.storage import load_relations, load_split
 from pipeline.files import check_folder, new_folder, write_json
 from pipeline.params import flat, plugin_options, read_params
+from pipeline.provenance import Training
 from pipeline.seeding import torch_generator
 from pipeline.training import VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
 from stages._stage import parser, run
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sections = params.model_dump(mode="json", include={"preprocess", "build_tasks", "train"})
     described = {"dataset": args.dataset, "method": args.method, "seed": seed, **flat(sections | options)}
     inputs = {"processed": args.processed, "tasks": args.tasks}
-    training = tracking.Training(args.dataset, name, described, inputs, args.out)
+    training = Training(args.dataset, name, described, inputs, args.out)
     loop = params.train.model_dump(include=LOOP_SETTINGS)
     history = []
     with tracking.live_run(training) as live:

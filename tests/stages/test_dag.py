@@ -136,6 +136,7 @@ def test_the_logged_model_answers_for_raw_user_ids(finished: Project) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{finished.root}/mlflow.db")
     run = finished.runs()[-1]
     (output,) = run.outputs.model_outputs
+    assert mlflow.get_logged_model(output.model_id).experiment_id == run.info.experiment_id
     model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
     answer = model.predict(pd.DataFrame({"user_id": ["user-0000", "stranger"]}), params={"k": 3})
     assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]

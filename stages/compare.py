@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         results.append(Result(dataset, method, seed, read_json(result / "metrics.json"), values))
         model = check_folder(args.models / dataset / method / str(seed))
         histories[dataset, method, seed] = pd.read_csv(model / "history.csv")
-    metric, names = params.compare.metric, list(results[0].metrics)
+    metric = params.compare.metric
+    # The metric that decides comes first, coverage, which is no measure of quality, last.
+    names = sorted(results[0].metrics, key=lambda name: (name != metric, name.startswith("coverage"), name))
     board = leader_board(results, metric, params.compare.method)
     text = to_markdown(board, names, metric)
     with new_folder(args.out) as out:

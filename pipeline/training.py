@@ -11,7 +11,7 @@ from pipeline.combiners._base import Combiner
 from pipeline.data.relation import Relation
 from pipeline.data.splitting import Split
 from pipeline.encoders._base import Encoder
-from pipeline.errors import DivergedError
+from pipeline.errors import DivergedError, MachineError
 from pipeline.evaluation import ItemLists, per_user
 from pipeline.losses._base import Loss
 from pipeline.metrics.ndcg import ndcg
@@ -52,12 +52,17 @@ class Epoch:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name; ``"auto"`` takes CUDA, then Apple's MPS, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The device of a name; ``"auto"`` takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        MachineError: If this machine does not have it.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not available[name]:
+        raise MachineError(f"train.device: there is no {name} on this machine. Fix: write auto or cpu")
+    return torch.device(name)
 
 
 def make_deterministic(threads: int) -> None:
@@ -103,7 +108,7 @@ def fit(
         seed: Of the samples.
 
     Raises:
-        DivergedError: If a loss is not finite, naming task, epoch and batch.
+        DivergedError: If a loss is not finite, naming task, epoch and batch, or an embedding is not.
     """
     device = next(encoder.parameters()).device
     tasks = list(relations if combiner.uses_side_tasks else relations[:1])
@@ -133,7 +138,7 @@ def fit(
             # side tasks as soon as Adam rescales the row, and decide the comparison of rules.
             decay.step(gradients.rows, weight_decay * table[gradients.rows])
             optimiser.step(gradients.rows, combined.values)
-        _check_finite(losses, tasks, number)
+        _check_finite(losses, table, tasks, number)
 
         embeddings = encoder()
         values, _ = per_user(
@@ -168,10 +173,12 @@ def _slice(triplets: Triplets, start: int, size: int) -> Triplets:
     return Triplets(triplets.heads[start:end], triplets.tails[start:end], triplets.negatives[start:end])
 
 
-def _check_finite(losses: Tensor, tasks: Sequence[Relation], epoch: int) -> None:
-    """One look per epoch at ``losses`` ``[n_steps, n_tasks]``, so that a GPU need not wait in every step."""
+def _check_finite(losses: Tensor, table: Tensor, tasks: Sequence[Relation], epoch: int) -> None:
+    """One look per epoch at ``losses`` ``[n_steps, n_tasks]`` and the table, so that a GPU need not wait in every step."""
     wrong = (~losses.isfinite()).nonzero()
     if wrong.numel():
         step, task = wrong[0].tolist()
         place = f"{tasks[task].name}, epoch {epoch}, batch {step + 1}"
         raise DivergedError(f"training: the loss of {place} is {losses[step, task].item()}. Fix: lower train.lr")
+    if not table.isfinite().all():  # the last step of an epoch has no loss after it
+        raise DivergedError(f"training: embeddings are not finite after epoch {epoch}. Fix: lower train.lr")

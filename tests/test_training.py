@@ -7,12 +7,12 @@ from pipeline.combiners.pmtrec import PMTRec
 from pipeline.combiners.single_task import SingleTask
 from pipeline.data.relation import NodeTypes
 from pipeline.encoders.mf import MF
-from pipeline.errors import DivergedError
+from pipeline.errors import DivergedError, MachineError
 from pipeline.evaluation import ItemLists, top_k
 from pipeline.losses.bpr import BPR
 from pipeline.sampling import Sampler
 from pipeline.seeding import torch_generator
-from pipeline.training import Epoch, fit
+from pipeline.training import Epoch, fit, pick_device
 from tests.toy import checkerboard
 
 SETTINGS = {
@@ -108,6 +108,24 @@ def test_weights_of_the_main_task_grow_with_the_focus() -> None:
     _, epochs = train()
     assert epochs[0].weights["recommendation"] < epochs[-1].weights["recommendation"]
     assert epochs[-1].weights["social"] < 0.1
+
+
+def test_embeddings_that_are_not_finite_after_the_last_step_are_noticed() -> None:
+    split, social = checkerboard()
+    relations = [split.train_relation(), social]
+    changes = {"optimizer": "sgd", "lr": 1e38, "weight_decay": 0.0, "epochs": 1, "batch_size": relations[0].n_edges}
+    encoder = MF(NodeTypes.of(relations), 8, torch_generator(0, "initial"), init_std=1e3)
+    with pytest.raises(DivergedError) as stopped:
+        list(fit(encoder, EqualWeights(), BPR(), relations, split, **SETTINGS | changes))  # type: ignore[arg-type]
+    assert str(stopped.value) == "training: embeddings are not finite after epoch 1. Fix: lower train.lr"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="tests what happens where there is no CUDA")
+def test_a_device_that_is_not_there_is_refused_and_auto_finds_one() -> None:
+    with pytest.raises(MachineError) as refused:
+        pick_device("cuda")
+    assert str(refused.value) == "train.device: there is no cuda on this machine. Fix: write auto or cpu"
+    assert pick_device("auto").type in ("cpu", "mps")
 
 
 def test_a_loss_that_is_not_finite_stops_with_task_epoch_and_batch() -> None:

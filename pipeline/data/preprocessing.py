@@ -54,7 +54,8 @@ def preprocess(
         seed: Of the random split.
 
     Raises:
-        InputError: If the params ask for ratings or time stamps that the data set lacks, or if nothing is left.
+        InputError: If the params ask for ratings or time stamps that the data set lacks, or if nothing is left for a
+            part.
     """
     for column, asked, key in (
         (RATING, min_rating is not None, "min_rating"),
@@ -84,6 +85,9 @@ def preprocess(
     train, valid, test = (numbered[parts == part].reset_index(drop=True) for part in (TRAIN, VALID, TEST))
     split = Split(train, valid, test, len(ids[USER]), len(ids[ITEM]))
     log.info("split: %d users, %d items, %d / %d / %d", split.n_users, split.n_items, len(train), len(valid), len(test))
+    for part, table in (("train", train), ("valid", valid), ("test", test)):
+        if table.empty:
+            raise InputError(f"preprocess: the part {part} is empty. Fix: change preprocess.ratios or keep more interactions")
     sides = {name: _number(name, relation, ids) for name, relation in sorted(raw.relations.items())}
     return Processed(split, ids, sides)
 

@@ -61,6 +61,15 @@ def test_temporal_split_holds_out_the_latest() -> None:
     assert (len(split.train), len(split.valid), len(split.test)) == (160, 20, 20)
 
 
+def test_an_empty_part_is_refused() -> None:
+    tables = raw()
+    one = RawTables(tables.interactions.head(1), {})
+    with pytest.raises(InputError) as refused:
+        run(one)
+    expected = "preprocess: the part valid is empty. Fix: change preprocess.ratios or keep more interactions"
+    assert str(refused.value) == expected
+
+
 def test_nothing_left_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         run(raw(), k=50)

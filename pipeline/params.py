@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import pydantic
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
+from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.errors import InputError, ParamsError
 
 __all__ = ["Params", "check_all_options", "flat", "plugin_options", "read_params"]
@@ -187,7 +189,7 @@ def plugin_options(path: Path, params: Params, kind: str, name: str) -> dict[str
 
 
 def check_all_options(path: Path, params: Params) -> None:
-    """Check the options of every plug-in that params.yaml has a section for; rules and losses are also built once.
+    """Check the options of every plug-in that params.yaml has a section for, and build each once for its own checks.
 
     Raises:
         ParamsError: As ``read_params``, for the first plug-in with a fault.
@@ -195,10 +197,9 @@ def check_all_options(path: Path, params: Params) -> None:
     for kind in _PLUGIN_KINDS:
         for name in getattr(params, kind):
             options = plugin_options(path, params, kind, name)
-            if kind == "encoders":  # needs the sizes of a data set; the stage that builds it checks the ranges
-                continue
+            smallest = (NodeTypes({USER: 1, ITEM: 1}), 1, torch.Generator()) if kind == "encoders" else ()
             try:
-                plugins.load(kind, name)(**options)
+                plugins.load(kind, name)(*smallest, **options)
             except ValueError as error:
                 raise ParamsError(f"{path}: {kind}.{name}.{error}. Fix: change it") from error
 

@@ -37,8 +37,12 @@ class Training:
 
 def source_tags() -> dict[str, str]:
     """Tags of a run; the commit is empty where there is no git repository."""
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container may run under a number without a name
+        user = str(os.getuid())
     return {
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": user,
         "mlflow.source.name": "stages/train.py",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": _git("rev-parse", "HEAD"),

@@ -82,6 +82,7 @@ def test_our_own_params_are_right() -> None:
             "    temperature: 0",
             "combiners.pmtrec.temperature must be > 0, found 0.0. Fix: change it",
         ),
+        ("    init_std: 0.1", "    init_std: 0", "encoders.mf.init_std must be > 0, found 0.0. Fix: change it"),
         ("    scale: row ", "    scale: col ", "combiners.pmtrec.scale: found 'col'. Fix: write 'row' or 'none'"),
         (
             "  equal_weights: {}\n",

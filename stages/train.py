@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _show(bar: "tqdm[Never]", name: str, epoch: Epoch) -> None:
     """A bar on a terminal, every fifth epoch a line elsewhere."""
     losses = ", ".join(f"{task} {value:.4f}" for task, value in epoch.losses.items())
-    bar.set_postfix_str(f"loss {losses}; valid {epoch.valid_ndcg:.4f}")
+    bar.set_postfix_str(f"loss {losses}; validation NDCG@20 {epoch.valid_ndcg:.4f}", refresh=False)
     bar.update()
     if bar.disable and epoch.number % 5 == 0:
         log.info("%s: epoch %3d, loss %s, NDCG@20 on validation %.4f", name, epoch.number, losses, epoch.valid_ndcg)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipeline.data.relation import Relation
+from pipeline import kernels
+from pipeline.data.relation import Numbers, Relation
 from pipeline.seeding import numpy_generator
 
 __all__ = ["Sampler", "Triplets"]
@@ -17,11 +19,15 @@ _MAX_ROUNDS = 20
 
 @dataclass(frozen=True, eq=False)
 class Triplets:
-    """Numbers within the relation's node types, int64 ``[n]`` each."""
+    """Numbers of nodes or of rows, int64 ``[n]`` each."""
 
     heads: Tensor
     tails: Tensor
     negatives: Tensor
+
+    def shifted(self, heads: int, tails: int) -> "Triplets":
+        """Node numbers as row numbers of a stacked table, given the first rows of heads and tails."""
+        return Triplets(self.heads + heads, self.tails + tails, self.negatives + tails)
 
 
 class Sampler:
@@ -40,12 +46,14 @@ class Sampler:
             raise ValueError(f"{relation.name}: there are no pairs to sample from")
         self._relation = relation
         self._seed = seed
-        self._known = np.unique(relation.heads * relation.n_tails + relation.tails)
+        self._keys = np.unique(relation.heads * relation.n_tails + relation.tails)
+        heads, self._known = np.divmod(self._keys, relation.n_tails)
+        self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
 
     def epoch(self, epoch: int, n: int) -> Triplets:
-        """``n`` triplets: all pairs in a random order, repeated in new orders where ``n`` asks for more.
+        """``n`` triplets: every pair once before any comes again, in random order.
 
-        Negatives are uniform over the tails that are not linked with the head (rejection, vectorised).
+        A negative is uniform over the tails that the head is not linked with, by rejection.
         """
         relation = self._relation
         generator = numpy_generator(self._seed, "triplets", relation.name, epoch)
@@ -53,12 +61,21 @@ class Sampler:
         edges = np.concatenate(orders)[:n]
         heads, tails = relation.heads[edges], relation.tails[edges]
         negatives = generator.integers(0, relation.n_tails, n)
-        open_ = np.arange(n)
+        open_ = self._linked(heads, negatives).nonzero()[0]
         for _ in range(_MAX_ROUNDS):
-            keys = heads[open_] * relation.n_tails + negatives[open_]
-            at = np.minimum(np.searchsorted(self._known, keys), self._known.size - 1)
-            open_ = open_[self._known[at] == keys]
             if open_.size == 0:
                 break
             negatives[open_] = generator.integers(0, relation.n_tails, open_.size)
+            open_ = open_[self._linked(heads[open_], negatives[open_])]
         return Triplets(torch.from_numpy(heads), torch.from_numpy(tails), torch.from_numpy(negatives))
+
+    def _linked(self, heads: Numbers, tails: Numbers) -> npt.NDArray[np.bool_]:
+        """Which pairs are in the relation ``[n]``."""
+        if kernels.is_compiled_for(torch.empty(0)):
+            found = np.empty(heads.size, dtype=np.bool_)
+            kernels.find_pairs(heads, tails, self._offsets, self._known, found)
+            return found
+        keys = heads * self._relation.n_tails + tails
+        at = np.minimum(np.searchsorted(self._keys, keys), self._keys.size - 1)
+        linked: npt.NDArray[np.bool_] = self._keys[at] == keys
+        return linked

@@ -1,61 +1,168 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
+from pipeline import kernels
+from pipeline.batches import Batch, batches
+from pipeline.losses._base import Loss
 from pipeline.losses.bpr import BPR
-from pipeline.row_gradients import row_gradients
+from pipeline.row_gradients import batch_losses, row_gradients, through_encoder
 from pipeline.sampling import Triplets
 
+N_ROWS = 13
+TABLES = torch.tensor([0, 5, 10])
 
-def batch(heads: list[int], tails: list[int], negatives: list[int]) -> Triplets:
+
+def triplets(heads: list[int], tails: list[int], negatives: list[int]) -> Triplets:
     return Triplets(torch.tensor(heads), torch.tensor(tails), torch.tensor(negatives))
 
 
-def dense(table: Tensor, triplets: Triplets) -> Tensor:
-    """The gradient of one task's loss with respect to the whole table."""
-    leaf = table.clone().requires_grad_()
-    loss = BPR()(leaf[triplets.heads], leaf[triplets.tails], leaf[triplets.negatives])
-    (gradient,) = torch.autograd.grad(loss, leaf)
-    return gradient
-
-
 TASKS = [
-    batch([0, 0, 1, 2], [5, 6, 5, 7], [7, 5, 9, 5]),  # repeated heads, tails and negatives
-    batch([5, 6], [10, 11], [11, 10]),
-    batch([0, 3, 3], [3, 0, 1], [2, 1, 1]),  # heads and tails of one table
+    triplets([0, 0, 1, 2], [5, 6, 5, 7], [7, 5, 9, 5]),  # repeated heads, tails and negatives
+    triplets([5, 6, 5, 5], [10, 11, 10, 12], [11, 10, 10, 10]),  # a negative that is the tail
+    triplets([0, 3, 3, 4], [3, 0, 1, 4], [2, 1, 1, 0]),  # heads and tails of one table, a head that is its own tail
 ]
 
 
+def one_batch(tasks: list[Triplets]) -> Batch:
+    (batch,) = batches(tasks, tasks[0].heads.numel(), N_ROWS)
+    return batch
+
+
+def random_table(seed: int = 1, dim: int = 8, scale: float = 1.0) -> Tensor:
+    return scale * torch.randn(N_ROWS, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def dense(table: Tensor, at: Triplets, loss: Loss) -> tuple[Tensor, Tensor]:
+    """The loss of one task, and its gradient with respect to the whole table."""
+    leaf = table.clone().requires_grad_()
+    value = loss(leaf[at.heads], leaf[at.tails], leaf[at.negatives])
+    (gradient,) = torch.autograd.grad(value, leaf)
+    return value.detach(), gradient
+
+
+def losses_of(n_tasks: int, dim: int = 8, **options: bool) -> list[BPR]:
+    return [BPR(dim, n == 0, **options).double() for n in range(n_tasks)]
+
+
+@pytest.fixture(params=["closed form", "autograd"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to a gradient."""
+    if request.param == "autograd":
+        monkeypatch.setattr(kernels, "is_compiled_for", lambda _: False)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("n_tasks", [1, 2, 3])
 def test_equals_dense_autograd(n_tasks: int) -> None:
-    table = torch.randn(13, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    gradients, losses = row_gradients(table, TASKS[:n_tasks], BPR())
-    for task, triplets in enumerate(TASKS[:n_tasks]):
-        expected = dense(table, triplets)
-        found = torch.zeros_like(table).index_copy_(0, gradients.rows, gradients.values[task])
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
-        loss = BPR()(table[triplets.heads], table[triplets.tails], table[triplets.negatives])
-        torch.testing.assert_close(losses[task], loss)
+    table = random_table()
+    losses = losses_of(n_tasks)
+    gradients, found = row_gradients(table, TABLES, one_batch(TASKS[:n_tasks]), losses)
+    for task, at in enumerate(TASKS[:n_tasks]):
+        value, expected = dense(table, at, losses[task])
+        whole = torch.zeros_like(table).index_copy_(0, gradients.rows, gradients.values[task])
+        torch.testing.assert_close(whole, expected, rtol=0, atol=1e-12)
+        torch.testing.assert_close(found[task], value)
 
 
-def test_rows_are_the_touched_ones_once_and_present_says_by_whom() -> None:
-    gradients, _ = row_gradients(torch.ones(13, 2), TASKS, BPR())
-    touched = [set(torch.cat([t.heads, t.tails, t.negatives]).tolist()) for t in TASKS]
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_equals_dense_autograd_whatever_the_triplets(data: st.DataObject) -> None:
+    """Any number of tasks, any repetition, tables of any width, scores from nearly 0 to very large; to 1e-10."""
+    n_tasks, batch = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 9))
+    dim, scale = data.draw(st.integers(1, 9)), data.draw(st.sampled_from([1e-4, 1.0, 30.0]))
+    row = st.lists(st.integers(0, N_ROWS - 1), min_size=batch, max_size=batch)
+    tasks = [triplets(data.draw(row), data.draw(row), data.draw(row)) for _ in range(n_tasks)]
+    table = random_table(data.draw(st.integers(0, 99)), dim, scale)
+    losses = losses_of(n_tasks, dim)
+    gradients, found = row_gradients(table, TABLES, one_batch(tasks), losses)
+    touched = [set(torch.cat([t.heads, t.tails, t.negatives]).tolist()) for t in tasks]
     assert gradients.rows.tolist() == sorted(set.union(*touched))
-    for task, rows in enumerate(touched):
-        assert set(gradients.rows[gradients.present[task]].tolist()) == rows
+    for task, at in enumerate(tasks):
+        value, expected = dense(table, at, losses[task])
+        whole = torch.zeros_like(table).index_copy_(0, gradients.rows, gradients.values[task])
+        torch.testing.assert_close(whole, expected, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(found[task], value, rtol=1e-10, atol=1e-10)
+        assert set(gradients.rows[gradients.present[task]].tolist()) == touched[task]
+
+
+def test_tables_say_where_a_row_is() -> None:
+    gradients, _ = row_gradients(random_table(), TABLES, one_batch(TASKS), losses_of(3))
+    assert gradients.tables.tolist() == [0 if row < 5 else 1 if row < 10 else 2 for row in gradients.rows.tolist()]
 
 
 def test_nothing_has_the_size_of_the_table() -> None:
     """A table of 2**40 rows fits no memory; a view of one row repeated does, as long as only rows are read."""
     table = torch.ones(1, 4).expand(2**40, 4)
-    gradients, _ = row_gradients(table, [batch([2**39], [2**38], [3])], BPR())
+    at = triplets([1], [0], [2])
+    batch = Batch(torch.tensor([3, 2**38, 2**39]), [at], torch.ones(1, 3, dtype=torch.bool))
+    gradients, _ = row_gradients(table, torch.tensor([0, 2**39]), batch, [BPR(4, True)])
     assert gradients.values.shape == (1, 3, 4)
 
 
 def test_leaves_the_table_alone() -> None:
-    table = torch.randn(13, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    table = random_table().requires_grad_()
     before = table.detach().clone()
-    row_gradients(table, TASKS, BPR())
+    row_gradients(table, TABLES, one_batch(TASKS), losses_of(3))
     assert torch.equal(table, before)
     assert table.grad is None
+
+
+def test_a_task_has_parameters_of_its_own_with_a_gradient_of_its_own() -> None:
+    """Two side tasks with a relation vector; each vector's gradient is that of its own loss. The main task has none."""
+    table, losses = random_table(), losses_of(3, relation_vector=True)
+    batch = one_batch(TASKS)
+    assert [len(list(loss.parameters())) for loss in losses] == [0, 1, 1]
+    gradients, _ = row_gradients(table, TABLES, batch, losses)
+    for task in (1, 2):
+        loss, at = losses[task], TASKS[task]
+        _, expected = dense(table, at, loss)
+        whole = torch.zeros_like(table).index_copy_(0, gradients.rows, gradients.values[task])
+        torch.testing.assert_close(whole, expected, rtol=0, atol=1e-12)
+        (parameter,) = loss.parameters()
+        (own,) = torch.autograd.grad(loss(table[at.heads], table[at.tails], table[at.negatives]), parameter)
+        torch.testing.assert_close(parameter.grad, own)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_gradient_that_is_not_finite_makes_the_loss_of_its_task_nan() -> None:
+    table = random_table()
+    table[11] = torch.nan  # touched by task 1 alone
+    _, found = row_gradients(table, TABLES, one_batch(TASKS), losses_of(3))
+    assert found.isfinite().tolist() == [True, False, True]
+
+
+def test_losses_on_the_same_batch() -> None:
+    table, losses, batch = random_table(), losses_of(3), one_batch(TASKS)
+    _, found = row_gradients(table, TABLES, batch, losses)
+    torch.testing.assert_close(batch_losses(table, batch, losses), found)
+
+
+def test_through_an_encoder_once_equals_each_task_through_it() -> None:
+    """With fixed weights w, sum over t of w_t times the gradient of loss t by the parameter, through a dense mixing."""
+    parameter = random_table().requires_grad_()
+    mixing = torch.randn(N_ROWS, N_ROWS, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    losses, weights = losses_of(3), [1.0, 0.3, 2.0]
+    stacked = mixing @ parameter
+    gradients, _ = row_gradients(stacked, TABLES, one_batch(TASKS), losses)
+    combined = sum(w * values for w, values in zip(weights, gradients.values, strict=True))
+    assert isinstance(combined, Tensor)
+    rows, found = through_encoder(stacked, parameter, gradients.rows, combined)
+
+    total = sum(
+        w * loss(*((mixing @ parameter)[part] for part in (at.heads, at.tails, at.negatives)))
+        for w, loss, at in zip(weights, losses, TASKS, strict=True)
+    )
+    (expected,) = torch.autograd.grad(total, parameter)
+    assert rows.tolist() == list(range(N_ROWS))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_without_an_encoder_the_rows_stay_the_rows() -> None:
+    parameter, rows, gradient = random_table(), torch.tensor([1, 3]), torch.ones(2, 8, dtype=torch.float64)
+    found = through_encoder(parameter, parameter, rows, gradient)
+    assert found[0] is rows
+    assert found[1] is gradient

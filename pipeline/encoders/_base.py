@@ -38,7 +38,7 @@ class Embeddings:
 
 
 class Encoder(nn.Module, ABC):
-    """Gives the embeddings of all nodes from its parameters."""
+    """Gives the embeddings of all nodes from its one parameter, a table ``[n_rows, dim]``."""
 
     @abstractmethod
     def forward(self) -> Embeddings:

@@ -1,9 +1,11 @@
 """Matrix factorisation: an embedding is a free row of parameters."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
-from pipeline.data.relation import NodeTypes
+from pipeline.data.relation import NodeTypes, Relation
 from pipeline.encoders._base import Embeddings, Encoder
 
 __all__ = ["MF"]
@@ -14,6 +16,7 @@ class MF(Encoder):
 
     Args:
         nodes: Node types and their sizes.
+        relations: Not used.
         dim: Length of an embedding.
         generator: Source of the initial values.
         init_std: Standard deviation of the normal distribution of the initial values; > 0.
@@ -22,7 +25,15 @@ class MF(Encoder):
         ValueError: If ``init_std`` is not positive.
     """
 
-    def __init__(self, nodes: NodeTypes, dim: int, generator: torch.Generator, *, init_std: float = 0.1) -> None:
+    def __init__(
+        self,
+        nodes: NodeTypes,
+        relations: Sequence[Relation],
+        dim: int,
+        generator: torch.Generator,
+        *,
+        init_std: float = 0.1,
+    ) -> None:
         super().__init__()
         if not init_std > 0:
             raise ValueError(f"init_std must be > 0, found {init_std}")

@@ -8,7 +8,20 @@ __all__ = ["Loss"]
 
 
 class Loss(nn.Module, ABC):
-    """Mean loss of a batch of triplets (head, tail that belongs to it, tail that was drawn)."""
+    """Mean loss of a batch of triplets (head, tail that belongs to it, tail that was drawn).
+
+    Every task has a loss of its own; parameters of the loss are the task's own parameters, which no other task moves and no
+    rule weighs.
+
+    Args:
+        dim: Length of an embedding.
+        is_main: Whether it is the main task's.
+    """
+
+    def __init__(self, dim: int, is_main: bool) -> None:
+        super().__init__()
+        self.dim = dim
+        self.is_main = is_main
 
     @abstractmethod
     def forward(self, heads: Tensor, tails: Tensor, negatives: Tensor) -> Tensor:
@@ -22,3 +35,13 @@ class Loss(nn.Module, ABC):
         Returns:
             A scalar.
         """
+
+    def closed_form(self, rows: Tensor, at: tuple[Tensor, Tensor, Tensor], gradient: Tensor) -> float | None:
+        """The loss of a batch, its gradient added to ``gradient``; ``None`` where autograd on ``forward`` has to do it.
+
+        Args:
+            rows: ``[n_rows, dim]``.
+            at: Positions of heads, tails and negatives in ``rows``, ``[batch]`` each.
+            gradient: With respect to ``rows``, ``[n_rows, dim]``.
+        """
+        return None

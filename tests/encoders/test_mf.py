@@ -9,7 +9,7 @@ NODES = NodeTypes({"user": 300, "item": 200, "tag": 50})
 
 
 def test_tables_are_views_of_one_stack() -> None:
-    encoder = MF(NODES, 8, torch_generator(0))
+    encoder = MF(NODES, [], 8, torch_generator(0))
     embeddings = encoder()
     assert embeddings.stacked is encoder.weight
     assert (embeddings.users.shape, embeddings.items.shape, embeddings.table("tag").shape) == ((300, 8), (200, 8), (50, 8))
@@ -17,11 +17,11 @@ def test_tables_are_views_of_one_stack() -> None:
 
 
 def test_initial_values_have_the_asked_spread_and_follow_the_generator() -> None:
-    first, second = (MF(NODES, 64, torch_generator(0), init_std=0.02).weight for _ in range(2))
+    first, second = (MF(NODES, [], 64, torch_generator(0), init_std=0.02).weight for _ in range(2))
     assert torch.equal(first, second)
     assert first.std().item() == pytest.approx(0.02, rel=0.02)
 
 
 def test_a_spread_that_is_not_positive_is_refused() -> None:
     with pytest.raises(ValueError, match=r"init_std must be > 0, found 0\.0"):
-        MF(NODES, 8, torch_generator(0), init_std=0.0)
+        MF(NODES, [], 8, torch_generator(0), init_std=0.0)

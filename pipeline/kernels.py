@@ -1,0 +1,149 @@
+"""Hot loops of a training step in numba, each the twin of some plain PyTorch or NumPy that stays the reference.
+
+On a CPU a step moves a few thousand rows, and most of its time goes into passes over memory between small operations. Each
+loop here makes one pass where PyTorch makes several. They work in place on NumPy views of CPU tensors, run on one core and
+are compiled at their first call (cached beside this file). Where numba is not installed, and on a GPU, the reference runs.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+try:
+    import numba
+except ImportError:  # the training core needs torch, numpy and pandas alone
+    numba = None  # type: ignore[assignment]
+
+__all__ = ["adam", "bpr", "distinct", "find_pairs", "is_compiled_for"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+
+def is_compiled_for(tensor: Tensor) -> bool:
+    """Whether the loops can work on ``tensor``."""
+    return numba is not None and tensor.device.type == "cpu" and tensor.is_contiguous()
+
+
+def _compiled(function: _F) -> _F:
+    """Sums may be reordered, so that they vectorise; NaN and infinity keep their meaning, so that they are noticed."""
+    if numba is None:
+        return function
+    return cast(_F, numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})(function))
+
+
+@_compiled
+def distinct(values: _Ints, seen: npt.NDArray[np.bool_], found: _Ints) -> int:
+    """Distinct ``values`` in order of appearance, without a sort.
+
+    Args:
+        values: ``[n]``.
+        seen: False for every possible value; is so again afterwards.
+        found: Out, ``[n]``; filled from the start.
+
+    Returns:
+        The number of distinct values.
+    """
+    n_found = 0
+    for value in values:
+        if not seen[value]:
+            seen[value] = True
+            found[n_found] = value
+            n_found += 1
+    for value in found[:n_found]:
+        seen[value] = False
+    return n_found
+
+
+@_compiled
+def find_pairs(heads: _Ints, tails: _Ints, offsets: _Ints, known: _Ints, found: npt.NDArray[np.bool_]) -> None:
+    """``found[i]``: whether tails[i] is among the ascending ``known[offsets[h]:offsets[h + 1]]`` of h = heads[i].
+
+    The twin of a binary search in the sorted keys of all pairs, but within a list that fits the cache.
+    """
+    for i in range(heads.size):
+        low, high = offsets[heads[i]], offsets[heads[i] + 1]
+        end = high
+        while low < high:
+            middle = (low + high) // 2
+            if known[middle] < tails[i]:
+                low = middle + 1
+            else:
+                high = middle
+        found[i] = low < end and known[low] == tails[i]
+
+
+@_compiled
+def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _Floats) -> float:
+    """The BPR loss of a batch in closed form; adds its gradient to ``gradient``. The twin of autograd on ``losses.bpr.BPR``.
+
+    With the margin m = <h, t - n> of a triplet, the loss is the mean of ln(1 + exp(-m)), and its derivative by m is
+    -sigmoid(-m) / batch.
+
+    Args:
+        rows: ``[n_rows, dim]``.
+        heads: Positions in ``rows`` ``[batch]``; so ``tails`` and ``negatives``.
+        tails: See ``heads``.
+        negatives: See ``heads``.
+        gradient: In and out, ``[n_rows, dim]``.
+    """
+    number, batch, dim = rows.dtype.type, heads.size, rows.shape[1]
+    zero, one, share = number(0), number(1), number(1 / batch)
+    slopes = np.empty(batch, rows.dtype)
+    for i in range(batch):
+        head, tail, negative = heads[i], tails[i], negatives[i]
+        margin = zero
+        for d in range(dim):
+            margin += rows[head, d] * (rows[tail, d] - rows[negative, d])
+        slopes[i] = margin
+    loss = 0.0
+    for i in range(batch):
+        margin = slopes[i]
+        small = np.exp(-abs(margin))  # of the two forms of ln(1 + exp(-m)) and of the sigmoid, the one that cannot overflow
+        loss += max(-margin, zero) + np.log1p(small)
+        slopes[i] = -share * (small if margin >= zero else one) / (one + small)
+    for i in range(batch):
+        head, tail, negative, slope = heads[i], tails[i], negatives[i], slopes[i]
+        for d in range(dim):
+            gradient[head, d] += slope * (rows[tail, d] - rows[negative, d])
+        for d in range(dim):
+            change = slope * rows[head, d]
+            gradient[tail, d] += change
+            gradient[negative, d] -= change
+    return loss / batch
+
+
+@_compiled
+def adam(
+    table: _Floats,
+    mean: _Floats,
+    square: _Floats,
+    rows: _Ints,
+    gradients: _Floats,
+    constants: tuple[float, float, float, float, float],
+) -> None:
+    """One step of lazy Adam in one pass over the touched rows. The twin of ``optimizers.Adam``.
+
+    Args:
+        table: ``[n_table_rows, dim]``; so ``mean`` and ``square``, its moments. All are changed.
+        mean: See ``table``.
+        square: See ``table``.
+        rows: Distinct ``[n_rows]``.
+        gradients: ``[n_rows, dim]``.
+        constants: beta1, beta2, eps, the length of the step, the factor that shrinks a row.
+    """
+    number = table.dtype.type
+    beta1, beta2, eps = number(constants[0]), number(constants[1]), number(constants[2])
+    lr, shrink = number(constants[3]), number(constants[4])
+    rest1, rest2 = number(1.0 - constants[0]), number(1.0 - constants[1])
+    for r in range(rows.size):
+        weight, m, v, gradient = table[rows[r]], mean[rows[r]], square[rows[r]], gradients[r]
+        for d in range(table.shape[1]):
+            g = gradient[d]
+            m[d] = beta1 * m[d] + rest1 * g
+            v[d] = beta2 * v[d] + rest2 * g * g
+            weight[d] = shrink * weight[d] - lr * m[d] / (np.sqrt(v[d]) + eps)

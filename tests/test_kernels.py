@@ -1,0 +1,64 @@
+"""Every compiled loop against the plain PyTorch or NumPy that it stands for."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import kernels
+from pipeline.batches import batches
+from pipeline.data.relation import ITEM, USER
+from pipeline.optimizers import Adam
+from pipeline.sampling import Sampler, Triplets
+from tests.toy import relation
+
+
+def reference(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kernels, "is_compiled_for", lambda _: False)
+
+
+def test_numba_is_in_use_here() -> None:
+    """Else the comparisons below compare the reference with itself."""
+    assert kernels.is_compiled_for(torch.ones(2))
+    assert not kernels.is_compiled_for(torch.ones(2, 3).T)
+
+
+def test_negatives_are_the_same_bits() -> None:
+    generator = np.random.default_rng(0)
+    pairs = list(zip(generator.integers(0, 20, 150).tolist(), generator.integers(0, 12, 150).tolist(), strict=True))
+    sampler = Sampler(relation("many", USER, ITEM, pairs, 21, 12), seed=0)
+    found = sampler.epoch(1, 500)
+    with pytest.MonkeyPatch.context() as patch:
+        reference(patch)
+        expected = sampler.epoch(1, 500)
+    assert torch.equal(found.negatives, expected.negatives)
+
+
+def test_steps_are_the_same_bits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    samples = [Triplets(*(torch.randint(0, 50, (45,), generator=generator) for _ in range(3))) for _ in range(2)]
+    found = list(batches(samples, 20, 50))
+    with pytest.MonkeyPatch.context() as patch:
+        reference(patch)
+        expected = list(batches(samples, 20, 50))
+    assert [batch.triplets[0].heads.numel() for batch in found] == [20, 20, 5]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert torch.equal(ours.rows, theirs.rows)
+        assert torch.equal(ours.present, theirs.present)
+        for a, b in zip(ours.triplets, theirs.triplets, strict=True):
+            assert torch.equal(torch.stack([a.heads, a.tails, a.negatives]), torch.stack([b.heads, b.tails, b.negatives]))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_adam_is_the_reference(dtype: torch.dtype, tolerance: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    ours = torch.randn(20, 7, generator=generator, dtype=dtype)
+    theirs = ours.clone()
+    compiled, plain = (Adam(table, lr=0.1, weight_decay=0.3) for table in (ours, theirs))
+    for _ in range(10):
+        rows = torch.randperm(20, generator=generator)[:6]
+        gradients = torch.randn(6, 7, generator=generator, dtype=dtype)
+        compiled.step(rows, gradients)
+        with pytest.MonkeyPatch.context() as patch:
+            reference(patch)
+            plain.step(rows, gradients)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance)

@@ -2,7 +2,7 @@
 
 from torch import ones_like
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, weighted_sum
+from pipeline.combiners._base import Combined, Combiner, RowGradients, Step
 
 __all__ = ["EqualWeights"]
 
@@ -10,6 +10,6 @@ __all__ = ["EqualWeights"]
 class EqualWeights(Combiner):
     """c[e] = sum over t of g[e, t]: the gradient of the sum of the losses, which is what one backward pass would give."""
 
-    def forward(self, gradients: RowGradients, progress: float) -> Combined:
-        """See the class; ``progress`` is not used."""
-        return weighted_sum(gradients, ones_like(gradients.values[..., 0]))
+    def forward(self, gradients: RowGradients, step: Step) -> Combined:
+        """See the class; ``step`` is not used."""
+        return Combined(gradients.values.sum(dim=0), ones_like(gradients.values[..., 0]))

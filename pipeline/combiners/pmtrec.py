@@ -5,77 +5,185 @@ Magnitude Balancing (GMB) and Task Focusing (TF). Its equations are not public t
 from the published description.
 """
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, weighted_sum
+from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.combiners._groups import Granularity, Groups, n_states, running_mean
 
 __all__ = ["PMTRec"]
 
+_STEEPNESS = 5.0  # of the exponential schedule: half of the way it has made e^-2.5, 8% of the change
+_SCALE_DECAY = 0.99
+
 
 class PMTRec(Combiner):
-    """Weights from gradient norms, per row (ours).
+    """Weights from gradient norms, per entity (ours).
 
-    For row e and task t in A(e), the tasks that touched e in this step, at progress s in [0, 1]::
+    For entity e and task t in A(e), the tasks that touched e in this step, at progress s in [0, 1]::
 
-        n[e,t] = ||g[e,t]||_2
-        m[e,t] = n[e,t] / mean of n[e,.] over A(e)                    (scale "row"; "none": m = n)
-        w[e,t] = softmax over A(e) of m[e,t] / temperature            (GMB)
-        w[e,t] = (1 - l(s)) w[e,t] + l(s) 1[t = main]                 (TF; l(s) = focus_end * s, or 0 for focus "none")
-        c[e]   = |A(e)| * sum over A(e) of w[e,t] g[e,t]
+        n[e,t] = ||g[e,t]||_2                                         (norm_decay > 0: its running mean)
+        m[e,t] = n[e,t] / mean of n[e,.] over A(e)                    (scale)
+        w[e,t] = softmax over A(e) of m[e,t] / temperature            (weights; GMB)
+        w[e,t] = (1 - l(s)) w[e,t] + l(s) 1[t = main]                 (focus; TF)
+        c[e]   = |A(e)| * sum over A(e) of w[e,t] g[e,t]              (length)
 
-    The factor |A(e)| keeps the length of the plain sum: with uniform weights c[e] is the equal-weights gradient. A row that
-    the main task did not touch fades out as the focus grows, because its weights then sum to 1 - l(s).
+    The factor |A(e)| keeps the length of the plain sum: with uniform weights c[e] is the equal-weights gradient.
 
     Why the norms are made scale-free: those of a mean-reduced loss are 1e-2 to 1e-4, on which a softmax is nearly uniform.
     Under optimisers that undo the scale of a row (Adam, Adagrad) only the mix of directions matters.
 
+    Every option is a choice that the published description leaves open (ours).
+
     Args:
+        tasks: See the base class.
+        tables: See the base class.
+        granularity: What has weights of its own: ``"entity"`` every user and item, ``"table"`` all users, all items, ...,
+            ``"global"`` all rows together (no personalisation).
+        scale: How norms are made comparable: ``"row"`` over the mean of the entity's tasks, ``"running"`` over the running
+            mean of the task in the table, ``"none"`` not.
+        weights: From comparable norms m to weights: ``"softmax"`` of m / temperature, ``"proportional"`` m / sum m,
+            ``"inverse"`` (1 / m) / sum (1 / m), ``"uniform"`` 1 / |A| (no GMB).
         temperature: Of the softmax; > 0. Large: uniform weights. Small: the longest gradient takes all.
-        scale: How norms are made comparable before the softmax: ``"row"`` or ``"none"``.
-        focus: Schedule l of Task Focusing: ``"linear"`` or ``"none"``.
+        norm_decay: Of the running mean of an entity's norms, in [0, 1); 0: this step's norms alone.
+        length: Of c[e]: ``"keep"`` as above, ``"mean"`` without the factor |A(e)|, ``"main"`` the length of the main task's
+            gradient, where it touched e.
+        relax: Share of the way to the length of ``"main"``, in [0, 1].
+        focus: ``"convex"`` as above; ``"logit"`` divides the main task's weight by 1 - l(s) before the weights are made to
+            sum to 1; ``"none"`` (no TF).
+        schedule: How l goes from 0 to ``focus_end``: ``"linear"``, ``"cosine"``, ``"exponential"`` (late), ``"step"`` (all at
+            once, when the warm-up is over).
+        warm_up: Share of the training with l = 0; in [0, 1).
         focus_end: l(1), in [0, 1].
+        without_main: An entity that the main task did not touch: ``"fade"`` its weights sum to 1 - l(s), ``"keep"`` they sum
+            to 1.
 
     Raises:
-        ValueError: If ``temperature`` or ``focus_end`` is out of range.
+        ValueError: If an option is out of range.
     """
+
+    norms: Tensor
+    scales: Tensor
 
     def __init__(
         self,
+        tasks: Sequence[str],
+        tables: Mapping[str, int],
         *,
+        granularity: Granularity = "entity",
+        scale: Literal["row", "running", "none"] = "row",
+        weights: Literal["softmax", "proportional", "inverse", "uniform"] = "softmax",
         temperature: float = 0.5,
-        scale: Literal["row", "none"] = "row",
-        focus: Literal["linear", "none"] = "linear",
+        norm_decay: float = 0.0,
+        length: Literal["keep", "mean", "main"] = "keep",
+        relax: float = 1.0,
+        focus: Literal["convex", "logit", "none"] = "convex",
+        schedule: Literal["linear", "cosine", "exponential", "step"] = "linear",
+        warm_up: float = 0.0,
         focus_end: float = 1.0,
+        without_main: Literal["fade", "keep"] = "fade",
     ) -> None:
-        super().__init__()
+        super().__init__(tasks, tables)
         if not temperature > 0:
             raise ValueError(f"temperature must be > 0, found {temperature}")
-        if not 0 <= focus_end <= 1:
-            raise ValueError(f"focus_end must be in [0, 1], found {focus_end}")
-        self.temperature = temperature
-        self.scale = scale
-        self.focus = focus
-        self.focus_end = focus_end
+        for name, value in (("norm_decay", norm_decay), ("warm_up", warm_up)):
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1), found {value}")
+        for name, value in (("relax", relax), ("focus_end", focus_end)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in [0, 1], found {value}")
+        self.granularity, self.scale, self.weights, self.temperature = granularity, scale, weights, temperature
+        self.norm_decay, self.length, self.relax = norm_decay, length, relax
+        self.focus, self.schedule, self.warm_up, self.focus_end = focus, schedule, warm_up, focus_end
+        self.without_main = without_main
+        self.register_buffer("norms", torch.zeros(len(tasks), n_states(granularity, tables) if norm_decay else 0))
+        self.register_buffer("scales", torch.zeros(len(tasks), len(tables)))
 
-    def forward(self, gradients: RowGradients, progress: float) -> Combined:
+    def forward(self, gradients: RowGradients, step: Step) -> Combined:
         """See the class."""
-        n_present = gradients.present.sum(dim=0)  # |A(e)|, [n_rows]
-        weights = self._balance(gradients, n_present)
-        focus = self.focus_end * progress if self.focus == "linear" else 0.0
-        weights = (1.0 - focus) * weights
-        weights[0] += focus * gradients.present[0].to(weights.dtype)
-        return weighted_sum(gradients, n_present * weights)
+        groups = Groups(gradients, self.granularity, len(self.tables))
+        weights = self._balance(self._comparable_norms(groups), groups.present)
+        weights = self._focus(weights, groups.present[0], self.focus_at(step.progress))
+        if self.length != "mean":
+            weights = weights * groups.present.sum(dim=0)  # |A(e)|
+        combined = weighted_sum(gradients, groups.to_rows(weights))
+        return _with_length_of_main(gradients, combined, self.relax) if self.length == "main" else combined
 
-    def _balance(self, gradients: RowGradients, n_present: Tensor) -> Tensor:
-        """The weights of GMB, ``[n_tasks, n_rows]``; zero where a task is absent."""
-        norms = torch.linalg.vector_norm(gradients.values, dim=2)
+    def focus_at(self, progress: float) -> float:
+        """l(s) of Task Focusing."""
+        if self.focus == "none" or progress < self.warm_up:
+            return 0.0
+        s = (progress - self.warm_up) / (1 - self.warm_up)
+        shape = {
+            "linear": s,
+            "cosine": (1 - math.cos(math.pi * s)) / 2,
+            "exponential": math.expm1(_STEEPNESS * s) / math.expm1(_STEEPNESS),
+            "step": 1.0,
+        }
+        return self.focus_end * shape[self.schedule]
+
+    def _comparable_norms(self, groups: Groups) -> Tensor:
+        """M ``[n_tasks, n_groups]``."""
+        norms, present = groups.norms(), groups.present
+        if self.norm_decay:
+            norms = running_mean(self.norms, groups.states, norms.to(self.norms.dtype), present, self.norm_decay).to(norms)
+            norms = norms * present
         if self.scale == "row":
-            mean = norms.sum(dim=0) / n_present
-            # A row whose gradients are all zero has no shares; any finite value gives it the uniform weights.
-            norms = norms / torch.where(mean > 0, mean, 1.0)
-        logits = (norms / self.temperature).masked_fill(~gradients.present, -torch.inf)
-        # Over the last dimension, because over the first one the last bits of a softmax depend on the number of threads.
-        return torch.softmax(logits.T.contiguous(), dim=1).T
+            mean = norms.sum(dim=0) / present.sum(dim=0)
+        elif self.scale == "running":
+            shape = (len(self.tasks), len(self.tables))
+            total = norms.new_zeros(shape).index_add_(1, groups.tables, norms)
+            count = norms.new_zeros(shape).index_add_(1, groups.tables, present.to(norms.dtype))
+            every = torch.arange(len(self.tables), device=norms.device)
+            seen = (total / count.clamp(min=1)).to(self.scales.dtype)
+            mean = running_mean(self.scales, every, seen, count > 0, _SCALE_DECAY).to(norms)[:, groups.tables]
+        else:
+            return norms
+        # Gradients that are all zero have no proportions; any finite number gives them uniform weights.
+        return norms / mean.where(mean > 0, 1.0)
+
+    def _balance(self, norms: Tensor, present: Tensor) -> Tensor:
+        """The weights of GMB ``[n_tasks, n_groups]``: they sum to 1 over A(e) and are zero elsewhere."""
+        if self.weights == "softmax":
+            logits = (norms / self.temperature).masked_fill_(~present, -torch.inf)
+            # Written out, because torch.softmax is slow over so few numbers and, over the first dimension, its last bits
+            # depend on the number of threads.
+            shares = logits.sub_(logits.amax(dim=0)).exp_()
+            return shares.div_(shares.sum(dim=0))
+        shares = present.to(norms.dtype)
+        if self.weights == "proportional":
+            shares = norms.where(norms.sum(dim=0) > 0, shares)
+        elif self.weights == "inverse":
+            # The shortest gets 1 and the others their part of it; a gradient of zero moves nothing, whatever its weight.
+            shortest = norms.where(norms > 0, torch.inf).amin(dim=0)
+            shares = torch.where(norms > 0, shortest / norms, shares)
+        return shares / shares.sum(dim=0)
+
+    def _focus(self, weights: Tensor, main: Tensor, focus: float) -> Tensor:
+        """TF; ``main`` ``[n_groups]`` says where the main task is."""
+        if focus == 0:
+            return weights
+        side = (1 - focus) * weights[1:]
+        if self.focus == "convex":
+            first = torch.where(main, (1 - focus) * weights[0] + focus, 0.0)
+        else:
+            total = weights[0] + side.sum(dim=0)
+            # Where all of it was on side tasks and the focus is full, nothing is left: the main task takes it.
+            first = torch.where(total > 0, weights[0] / total, main.to(total.dtype))
+            side = side / total.where(total > 0, 1.0)
+        if not (self.focus == "convex" and self.without_main == "fade"):
+            side = torch.where(main, side, weights[1:] * ((1 - focus) if self.without_main == "fade" else 1.0))
+        return torch.cat([first.unsqueeze(0), side])
+
+
+def _with_length_of_main(gradients: RowGradients, combined: Combined, relax: float) -> Combined:
+    """C times (1 - relax) + relax |g[main]| / |c|, where the main task touched the row."""
+    length = torch.linalg.vector_norm(combined.values, dim=1)
+    main = torch.linalg.vector_norm(gradients.values[0], dim=1)
+    factor = torch.where(gradients.present[0] & (length > 0), 1 - relax + relax * main / length.where(length > 0, 1.0), 1.0)
+    assert combined.weights is not None  # noqa: S101  # of a weighted sum
+    return Combined(combined.values * factor.unsqueeze(1), combined.weights * factor)

@@ -2,7 +2,7 @@
 
 from torch import zeros_like
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, weighted_sum
+from pipeline.combiners._base import Combined, Combiner, RowGradients, Step
 
 __all__ = ["SingleTask"]
 
@@ -12,8 +12,8 @@ class SingleTask(Combiner):
 
     uses_side_tasks = False
 
-    def forward(self, gradients: RowGradients, progress: float) -> Combined:
-        """See the class; ``progress`` is not used."""
+    def forward(self, gradients: RowGradients, step: Step) -> Combined:
+        """See the class; ``step`` is not used."""
         weights = zeros_like(gradients.values[..., 0])
         weights[0] = 1.0
-        return weighted_sum(gradients, weights)
+        return Combined(gradients.values[0], weights)

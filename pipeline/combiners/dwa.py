@@ -1,0 +1,41 @@
+"""Dynamic weight average: tasks whose loss falls slowly count more."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.combiners._torchjd import derivatives
+
+__all__ = ["DWA"]
+
+
+class DWA(Combiner):
+    """w = n softmax over t of (L_t(e - 1) / L_t(e - 2)) / temperature, L(e) the mean loss of epoch e, n tasks.
+
+    Liu et al., CVPR 2019, equation 7, by TorchJD. Equal weights in the first two epochs. Losses belong to tasks, not to
+    entities, so there is no granularity. The mean losses are TorchJD's and not saved.
+
+    Args:
+        tasks: See the base class.
+        tables: See the base class.
+        temperature: > 0; large: equal weights.
+
+    Raises:
+        ValueError: If ``temperature`` is not positive.
+    """
+
+    def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, temperature: float = 2.0) -> None:
+        super().__init__(tasks, tables)
+        from torchjd import scalarization
+
+        if not temperature > 0:
+            raise ValueError(f"temperature must be > 0, found {temperature}")
+        self.scalarizer = scalarization.DWA(temperature)
+        self._epoch = 1
+
+    def forward(self, gradients: RowGradients, step: Step) -> Combined:
+        """See the class."""
+        if step.epoch != self._epoch:
+            self.scalarizer.step()
+            self._epoch = step.epoch
+        weights = derivatives(self.scalarizer, step.losses).to(gradients.values.dtype)
+        return weighted_sum(gradients, weights.unsqueeze(1) * gradients.present)

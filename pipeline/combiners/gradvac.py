@@ -1,0 +1,85 @@
+"""GradVac: pulls each pair of tasks to the cosine that the pair had so far."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.combiners._groups import Granularity, Groups, n_states
+from pipeline.combiners._torchjd import seeded, solve_each
+
+__all__ = ["GradVac"]
+
+
+class GradVac(Combiner):
+    """Where cos(g_i, g_j) is below its running mean, g_j is added to g_i until it is not.
+
+    With phi the cosine, p its running mean and norms n_i, n_j: g_i <- g_i + n_i (p sqrt(1 - phi^2) - phi sqrt(1 - p^2)) /
+    (n_j sqrt(1 - p^2)) g_j, then p <- (1 - beta) p + beta phi (Wang et al., "Gradient Vaccine", ICLR 2021, equations 2 and 3).
+    By TorchJD; at granularity ``entity`` (ours) by the same formula for all rows at once, p being kept per row.
+
+    Args:
+        tasks: See the base class.
+        tables: See the base class.
+        granularity: ``"global"`` and ``"table"`` are the paper's (all parameters, a layer).
+        beta: Share of this step's cosine in the running mean; in [0, 1].
+
+    Raises:
+        ValueError: If ``beta`` is out of range.
+    """
+
+    targets: Tensor
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        tables: Mapping[str, int],
+        *,
+        granularity: Granularity = "global",
+        beta: float = 0.5,
+    ) -> None:
+        super().__init__(tasks, tables)
+        if not 0 <= beta <= 1:
+            raise ValueError(f"beta must be in [0, 1], found {beta}")
+        self.granularity, self.beta = granularity, beta
+        n_groups, n_tasks = n_states(granularity, tables), len(tasks)
+        if granularity == "entity":
+            self.register_buffer("targets", torch.zeros(n_groups, n_tasks, n_tasks))
+        else:
+            from torchjd.aggregation import GradVacWeighting
+
+            self.weightings = nn.ModuleList(GradVacWeighting(beta) for _ in range(n_groups))
+
+    def forward(self, gradients: RowGradients, step: Step) -> Combined:
+        """See the class."""
+        groups = Groups(gradients, self.granularity, len(self.tables))
+        if self.granularity == "entity":
+            weights = self._pull(groups, step.generator)
+        else:
+            with seeded(step.generator):
+                weights = solve_each(groups, lambda gramian, group, _: self.weightings[group](gramian))
+        return weighted_sum(gradients, groups.to_rows(weights))
+
+    def _pull(self, groups: Groups, generator: torch.Generator) -> Tensor:
+        """Weights ``[n_tasks, n_groups]``."""
+        products = groups.inner_products()
+        n_tasks = products.shape[1]
+        norms = products.diagonal(dim1=1, dim2=2).sqrt()
+        mixed = torch.eye(n_tasks, dtype=products.dtype, device=products.device).repeat(len(products), 1, 1)
+        targets = self.targets[groups.states].to(products.dtype)
+        for i in range(n_tasks):
+            for j in torch.randperm(n_tasks, generator=generator).tolist():
+                if j == i:
+                    continue
+                inner = (mixed[:, i] * products[:, j]).sum(dim=1)
+                own = (mixed[:, i].unsqueeze(1) @ products @ mixed[:, i].unsqueeze(2)).flatten().clamp(min=0).sqrt()
+                both = (own > 0) & (norms[:, j] > 0)
+                cosine = torch.where(both, inner / (own * norms[:, j]), 0.0).clamp(-1, 1)
+                target = targets[:, i, j]
+                across, target_across = (1 - cosine.square()).sqrt(), (1 - target.square()).sqrt()
+                pull = own * (target * across - cosine * target_across) / (norms[:, j] * target_across + 1e-8)
+                mixed[:, i, j] += torch.where(both & (cosine < target), pull, 0.0)
+                targets[:, i, j] = torch.where(both, (1 - self.beta) * target + self.beta * cosine, target)
+        self.targets.index_copy_(0, groups.states, targets.to(self.targets.dtype))
+        return mixed.sum(dim=1).T

@@ -1,0 +1,45 @@
+"""Uncertainty weighting: every task has a learned noise, and noisy tasks count less."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+
+__all__ = ["Uncertainty"]
+
+
+class Uncertainty(Combiner):
+    """w_t = exp(-s_t) / 2, where s descends on sum_t exp(-s_t) L_t / 2 + s_t / 2 (Kendall et al., CVPR 2018). By TorchJD.
+
+    Losses belong to tasks, not to entities, so there is no granularity.
+
+    Args:
+        tasks: See the base class.
+        tables: See the base class.
+        lr: Learning rate of the Adam that moves s; > 0.
+
+    Raises:
+        ValueError: If ``lr`` is not positive.
+    """
+
+    def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, lr: float = 0.005) -> None:
+        super().__init__(tasks, tables)
+        from torchjd.scalarization import UW
+
+        if not lr > 0:
+            raise ValueError(f"lr must be > 0, found {lr}")
+        self.scalarizer = UW(len(tasks))
+        self.lr = lr
+        self._optimiser: torch.optim.Adam | None = None
+
+    def forward(self, gradients: RowGradients, step: Step) -> Combined:
+        """See the class."""
+        if self._optimiser is None:  # not before the module is on its device
+            self._optimiser = torch.optim.Adam(self.scalarizer.parameters(), lr=self.lr)
+        losses = step.losses.detach().clone().requires_grad_()
+        with torch.enable_grad():
+            weights, slope = torch.autograd.grad(self.scalarizer(losses), [losses, self.scalarizer.log_var])
+        self.scalarizer.log_var.grad = slope
+        self._optimiser.step()
+        return weighted_sum(gradients, weights.to(gradients.values.dtype).unsqueeze(1) * gradients.present)

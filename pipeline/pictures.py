@@ -10,6 +10,7 @@ __all__ = ["leader_board_picture", "run_picture", "validation_picture"]
 
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
+_STYLES = {"short": ":", "medium": "--", "long": "-"}
 
 
 def leader_board_picture(board: pd.DataFrame, metric: str) -> Figure:
@@ -52,20 +53,38 @@ def validation_picture(histories: Mapping[tuple[str, str, int], pd.DataFrame]) -
 
 
 def run_picture(history: pd.DataFrame, title: str) -> Figure:
-    """One run: validation NDCG, loss per task, mean task weight, over epochs."""
-    figure = _figure(3)
-    panels = (("valid/", "NDCG@20 on validation"), ("train/loss/", "training loss"), ("train/weight/", "mean task weight"))
-    for axes, (prefix, label) in zip(figure.axes, panels, strict=True):
-        for column in history.columns[history.columns.str.startswith(prefix)]:
-            axes.plot(history["epoch"], history[column], label=column.removeprefix(prefix))
+    """One run over its epochs: validation NDCG, loss per task, task weights and cosines with the main task by slice.
+
+    A task has a colour; the slices of users have the line styles of ``_STYLES``, other node types the last one.
+    """
+    figure = _figure(4, columns=2)
+    validation, losses, weights, cosines = figure.axes
+    tasks = [name.removeprefix("train/loss/") for name in history.columns if name.startswith("train/loss/")]
+    validation.plot(history["epoch"], history["valid/ndcg_at_20"], color="black")
+    for number, task in enumerate(tasks):
+        losses.plot(history["epoch"], history[f"train/loss/{task}"], color=f"C{number}", label=task)
+        for axes, kind in ((weights, "weight"), (cosines, "cosine")):
+            prefix = f"train/{kind}/{task}/"
+            for column in history.columns[history.columns.str.startswith(prefix)]:
+                part = column.removeprefix(prefix)
+                style = _STYLES.get(part, "-.")
+                axes.plot(history["epoch"], history[column], color=f"C{number}", ls=style, lw=1.3, label=f"{task}, {part}")
+    for axes, label in (
+        (validation, "NDCG@20 on validation"),
+        (losses, "training loss"),
+        (weights, "mean task weight"),
+        (cosines, "cosine with the main task"),
+    ):
         _finish(axes, label)
-    figure.suptitle(title)
+    figure.suptitle(f"{title} (short, medium, long: thirds of the users by their history)")
     return figure
 
 
-def _figure(n_panels: int) -> Figure:
-    figure = Figure(figsize=(_PANEL[0] * n_panels, _PANEL[1]), dpi=_DPI, layout="constrained")
-    figure.subplots(1, n_panels, squeeze=False)
+def _figure(n_panels: int, columns: int | None = None) -> Figure:
+    columns = columns or n_panels
+    rows = -(-n_panels // columns)
+    figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows), dpi=_DPI, layout="constrained")
+    figure.subplots(rows, columns, squeeze=False)
     return figure
 
 
@@ -73,4 +92,5 @@ def _finish(axes: Axes, label: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="x-small", ncols=2 if len(axes.lines) > 6 else 1)  # noqa: PLR2004  # so many fit in one column

@@ -229,7 +229,7 @@ def _find(client: "MlflowClient", experiment_id: str, name: str, model_hash: str
 
 
 def _history_metrics(history: pd.DataFrame) -> "list[Metric]":
-    """All columns but ``epoch``, which is the step."""
+    """All columns but ``epoch``, which is the step; where an epoch has no value, there is nothing to log."""
     from mlflow.entities import Metric
 
     values = history.set_index("epoch").to_dict()
@@ -237,6 +237,7 @@ def _history_metrics(history: pd.DataFrame) -> "list[Metric]":
         Metric(str(name), value, time.time_ns() // 10**6, int(epoch))
         for name, of in values.items()
         for epoch, value in of.items()
+        if value == value  # noqa: PLR0124  # false for NaN alone
     ]
 
 

@@ -1,27 +1,31 @@
-"""params.yaml -> frozen typed objects; an error names the key path, what was found and what is allowed."""
+"""params.yaml -> frozen typed objects; an error names the key path, what was found and what is allowed.
 
-import inspect
+What plug-ins ask of their own sections is checked in ``pipeline.options``.
+"""
+
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import pydantic
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
-from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.errors import InputError, ParamsError
 
-__all__ = ["Params", "check_all_options", "flat", "plugin_options", "read_params"]
+__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "Section", "fault_lines", "flat", "read_params"]
 
-_PLUGIN_KINDS = ("encoders", "losses", "combiners")
+PLUGIN_KINDS = ("encoders", "losses", "combiners")
+LIKE = "like"
+"""Key of a section of ``combiners`` that starts from another method (see ``pipeline.options.method_of``)."""
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A section of params.yaml: no conversions, no unknown keys, no NaN."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -37,7 +41,7 @@ _Listed = Annotated[tuple[_T, ...], Field(strict=False), pydantic.AfterValidator
 _List = Annotated[_Listed[_T], Field(min_length=1)]
 
 
-class Preprocess(_Section):
+class Preprocess(Section):
     """Section ``preprocess``."""
 
     min_rating: float | None
@@ -54,19 +58,19 @@ class Preprocess(_Section):
         return ratios
 
 
-class BuildTasks(_Section):
+class BuildTasks(Section):
     """Section ``build_tasks``."""
 
     leave_out: _Listed[str]
 
 
-class Train(_Section):
+class Train(Section):
     """Section ``train``."""
 
     encoder: str
     loss: str
     dim: Annotated[int, Field(ge=1)]
-    optimizer: Literal["adam", "adagrad", "sgd"]
+    optimizer: Literal["adam", "dense_adam", "adagrad", "rowwise_adagrad", "sgd"]
     lr: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=1)]
@@ -84,21 +88,21 @@ class Train(_Section):
         return weight_decay
 
 
-class Evaluate(_Section):
+class Evaluate(Section):
     """Section ``evaluate``."""
 
     metrics: _List[str]
     cutoffs: _List[Annotated[int, Field(ge=1)]]
 
 
-class Compare(_Section):
+class Compare(Section):
     """Section ``compare``."""
 
     method: str
     metric: str
 
 
-class Params(_Section):
+class Params(Section):
     """The whole of params.yaml."""
 
     datasets: _List[str]
@@ -134,7 +138,7 @@ def read_params(path: Path) -> Params:
     try:
         params = Params.model_validate(content)
     except pydantic.ValidationError as error:
-        raise ParamsError(*_lines(path, error, Params)) from error
+        raise ParamsError(*fault_lines(path, error, Params)) from error
     _check_names(path, params)
     return params
 
@@ -144,14 +148,26 @@ def _check_names(path: Path, params: Params) -> None:
     metrics = [f"{metric}@{k}" for k in params.evaluate.cutoffs for metric in params.evaluate.metrics]
     uses: list[tuple[str, list[str], list[str]]] = [
         ("datasets", list(params.datasets), plugins.names("datasets")),
-        ("methods", list(params.methods), plugins.names("combiners")),
+        ("methods", list(params.methods), list(params.combiners)),
         ("build_tasks.leave_out", list(params.build_tasks.leave_out), plugins.side_tasks()),
         ("train.encoder", [params.train.encoder], plugins.names("encoders")),
         ("train.loss", [params.train.loss], plugins.names("losses")),
         ("evaluate.metrics", list(params.evaluate.metrics), plugins.names("metrics")),
-        ("compare.method", [params.compare.method], plugins.names("combiners")),
+        ("compare.method", [params.compare.method], list(params.combiners)),
         ("compare.metric", [params.compare.metric], metrics),
-        *((kind, list(getattr(params, kind)), plugins.names(kind)) for kind in _PLUGIN_KINDS),
+        *(
+            (kind, [name for name, options in getattr(params, kind).items() if LIKE not in options], plugins.names(kind))
+            for kind in PLUGIN_KINDS
+        ),
+        *(
+            (f"combiners.{name}.{LIKE}", [options[LIKE]], [other for other in params.combiners if other != name])
+            for name, options in params.combiners.items()
+            if LIKE in options
+        ),
+        *(
+            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), plugins.side_tasks())
+            for name, options in params.combiners.items()
+        ),
     ]
     problems = [
         f"{path}: {key}: there is no {name!r}.{plugins.closest(name, valid)}"
@@ -160,7 +176,6 @@ def _check_names(path: Path, params: Params) -> None:
         if name not in valid
     ]
     sections = (
-        ("combiners", list(params.methods)),
         ("encoders", [params.train.encoder]),
         ("losses", [params.train.loss]),
     )
@@ -172,42 +187,6 @@ def _check_names(path: Path, params: Params) -> None:
     ]
     if problems:
         raise ParamsError(*problems)
-
-
-def plugin_options(path: Path, params: Params, kind: str, name: str) -> dict[str, Any]:
-    """The options of a plug-in, checked against the keyword-only parameters of its constructor.
-
-    Raises:
-        ParamsError: As ``read_params``.
-    """
-    values = getattr(params, kind)[name]
-    schema = _options_schema(plugins.load(kind, name))
-    try:
-        return dict(schema.model_validate(values))
-    except pydantic.ValidationError as error:
-        raise ParamsError(*_lines(path, error, schema, prefix=(kind, name))) from error
-
-
-def check_all_options(path: Path, params: Params) -> None:
-    """Check the options of every plug-in that params.yaml has a section for, and build each once for its own checks.
-
-    Raises:
-        ParamsError: As ``read_params``, for the first plug-in with a fault.
-    """
-    for kind in _PLUGIN_KINDS:
-        for name in getattr(params, kind):
-            options = plugin_options(path, params, kind, name)
-            smallest = (NodeTypes({USER: 1, ITEM: 1}), 1, torch.Generator()) if kind == "encoders" else ()
-            try:
-                plugins.load(kind, name)(*smallest, **options)
-            except ValueError as error:
-                raise ParamsError(f"{path}: {kind}.{name}.{error}. Fix: change it") from error
-
-
-def _options_schema(factory: Callable[..., Any]) -> type[BaseModel]:
-    parameters = inspect.signature(factory, eval_str=True).parameters.values()
-    fields: dict[str, Any] = {p.name: (p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return pydantic.create_model("Options", __base__=_Section, **fields)
 
 
 def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -225,8 +204,10 @@ def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _lines(path: Path, error: pydantic.ValidationError, schema: type[BaseModel], prefix: tuple[str, ...] = ()) -> list[str]:
-    """One line per fault that pydantic found."""
+def fault_lines(
+    path: Path, error: pydantic.ValidationError, schema: type[BaseModel], prefix: tuple[str, ...] = ()
+) -> list[str]:
+    """One line per fault that pydantic found; ``prefix`` is the key path of what ``schema`` describes."""
     lines = []
     for fault in error.errors(include_url=False):
         place = fault["loc"]

@@ -4,14 +4,17 @@ A plug-in is a module of one of the plug-in packages whose name has no leading u
 params.yaml, and its ``__all__`` holds one name. Adding the file is all there is to adding a plug-in.
 """
 
+import ast
 import difflib
+import hashlib
 import importlib
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ParamsError
 
-__all__ = ["MAIN_TASK", "closest", "load", "names", "side_tasks"]
+__all__ = ["MAIN_TASK", "closest", "load", "names", "side_tasks", "sources"]
 
 MAIN_TASK = "recommendation"
 
@@ -46,3 +49,20 @@ def load(kind: str, name: str) -> Any:
     module = importlib.import_module(f"pipeline.{kind}.{name}")
     (public,) = module.__all__
     return getattr(module, public)
+
+
+def sources(kind: str, name: str) -> dict[str, str]:
+    """File name -> sha256 of a plug-in's module and of the ``_`` modules of its package that it imports, in turn."""
+    package = importlib.import_module(f"pipeline.{kind}")
+    found: dict[str, str] = {}
+    wanted = [name]
+    while wanted:
+        module = wanted.pop()
+        code = Path(package.__path__[0], f"{module}.py").read_bytes()
+        found[f"{module}.py"] = hashlib.sha256(code).hexdigest()
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"pipeline.{kind}._"):
+                imported = str(node.module).rpartition(".")[2]
+                if f"{imported}.py" not in found:
+                    wanted.append(imported)
+    return dict(sorted(found.items()))

@@ -3,21 +3,25 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combiner
-from pipeline.data.relation import Relation
+from pipeline.batches import Batch, batches
+from pipeline.combiners._base import Combiner, Step
+from pipeline.data.relation import NodeTypes, Relation
 from pipeline.data.splitting import Split
 from pipeline.encoders._base import Encoder
 from pipeline.errors import DivergedError, MachineError
 from pipeline.evaluation import ItemLists, per_user
 from pipeline.losses._base import Loss
 from pipeline.metrics.ndcg import ndcg
-from pipeline.optimizers import OPTIMIZERS, SGD
-from pipeline.row_gradients import row_gradients
-from pipeline.sampling import Sampler, Triplets
+from pipeline.optimizers import OPTIMIZERS
+from pipeline.row_gradients import batch_losses, row_gradients, through_encoder
+from pipeline.sampling import Sampler
+from pipeline.seeding import torch_generator
+from pipeline.telemetry import Telemetry
 
 __all__ = ["VALIDATION_METRIC", "Epoch", "fit", "make_deterministic", "pick_device"]
 
@@ -32,13 +36,13 @@ class Epoch:
     Attributes:
         number: Counts from 1.
         losses: Mean training loss per task.
-        weights: Per task, the mean over steps and touched rows of what its gradient was multiplied by (equal weights: 1).
+        telemetry: What the rule did, by metric name (see ``Telemetry``).
         valid_ndcg: NDCG@20 on the validation part.
     """
 
     number: int
     losses: dict[str, float]
-    weights: dict[str, float]
+    telemetry: dict[str, float]
     valid_ndcg: float
 
     def row(self) -> dict[str, float]:
@@ -47,7 +51,7 @@ class Epoch:
             "epoch": self.number,
             VALIDATION_METRIC: self.valid_ndcg,
             **{f"train/loss/{task}": value for task, value in self.losses.items()},
-            **{f"train/weight/{task}": value for task, value in self.weights.items()},
+            **self.telemetry,
         }
 
 
@@ -68,6 +72,8 @@ def pick_device(name: str) -> torch.device:
 def make_deterministic(threads: int) -> None:
     """Same seed, same bits, whatever the number of threads; for the whole process."""
     torch.use_deterministic_algorithms(True)
+    # Else every new tensor would be filled once before it is written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
     # Read by cuBLAS when it starts; without it deterministic mode refuses matrix products on CUDA.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -76,7 +82,7 @@ def make_deterministic(threads: int) -> None:
 def fit(
     encoder: Encoder,
     combiner: Combiner,
-    loss: Loss,
+    losses: Sequence[Loss],
     relations: Sequence[Relation],
     split: Split,
     *,
@@ -96,7 +102,7 @@ def fit(
     Args:
         encoder: Gives the embeddings; trained in place, on the device where it is.
         combiner: The rule.
-        loss: Shared by all tasks.
+        losses: One per relation. Their own parameters, if any, are trained by torch's Adam with the same learning rate.
         relations: One per task; the main task's first.
         split: Training interactions are masked in validation.
         optimizer: Key of ``OPTIMIZERS``.
@@ -105,40 +111,51 @@ def fit(
         batch_size: Pairs per task and step.
         epochs: At the most; Task Focusing grows over this many.
         patience: Epochs without improvement before the loop ends.
-        seed: Of the samples.
+        seed: Of the samples, and of rules that draw random numbers.
 
     Raises:
-        DivergedError: If a loss is not finite, naming task, epoch and batch, or an embedding is not.
+        DivergedError: If a loss or a gradient is not finite, naming task, epoch and batch, or an embedding is not.
     """
     device = next(encoder.parameters()).device
-    tasks = list(relations if combiner.uses_side_tasks else relations[:1])
+    n_tasks = len(relations) if combiner.uses_side_tasks else 1
+    tasks, losses = list(relations[:n_tasks]), list(losses[:n_tasks])
     samplers = [Sampler(relation, seed) for relation in tasks]
     nodes = encoder().nodes
-    offsets = [(nodes.offset(task.head_type), nodes.offset(task.tail_type)) for task in tasks]
+    tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
     seen = ItemLists.of([split.train], split.n_users, split.n_items)
     relevant = ItemLists.of([split.valid], split.n_users, split.n_items)
-    (table,) = (parameter.detach() for parameter in encoder.parameters())  # shares its memory
-    optimiser, decay = OPTIMIZERS[optimizer](table, lr), SGD(table, lr)
+    telemetry = Telemetry([task.name for task in tasks], nodes, seen.lengths(), device)
+    (table,) = encoder.parameters()
+    optimiser = OPTIMIZERS[optimizer](table.detach(), lr, weight_decay)  # shares its memory
+    own_parameters = [parameter for loss in losses for parameter in loss.parameters()]
+    own_optimiser = torch.optim.Adam(own_parameters, lr) if own_parameters else None
     n_pairs = tasks[0].n_edges
     n_steps = -(-n_pairs // batch_size)
     best, best_number, best_state = -1.0, 0, {}
 
     for number in range(1, epochs + 1):
         samples = [
-            _to_rows(sampler.epoch(number, n_pairs), offset, device) for sampler, offset in zip(samplers, offsets, strict=True)
+            sampler.epoch(number, n_pairs).shifted(*_offsets(nodes, task))
+            for sampler, task in zip(samplers, tasks, strict=True)
         ]
-        losses = torch.empty(n_steps, len(tasks), device=device)
-        weight_sums = torch.zeros(2, len(tasks), device=device)
-        for step in range(n_steps):
-            batches = [_slice(triplets, step * batch_size, batch_size) for triplets in samples]
-            gradients, losses[step] = row_gradients(encoder().stacked, batches, loss)
-            combined = combiner(gradients, progress=((number - 1) * n_steps + step) / max(epochs * n_steps - 1, 1))
-            weight_sums += torch.stack([(combined.weights * gradients.present).sum(1), gradients.present.sum(1)])
-            # Decoupled (Loshchilov and Hutter, ICLR 2019): inside the gradient, the decay would drown the small gradients of
-            # side tasks as soon as Adam rescales the row, and decide the comparison of rules.
-            decay.step(gradients.rows, weight_decay * table[gradients.rows])
-            optimiser.step(gradients.rows, combined.values)
-        _check_finite(losses, table, tasks, number)
+        generator = torch_generator(seed, "rule", number)
+        found = torch.zeros(n_steps, n_tasks, device=device)
+        for number_of_step, on_cpu in enumerate(batches(samples, batch_size, nodes.n_rows)):
+            batch = on_cpu.to(device)
+            stacked = encoder().stacked
+            gradients, found[number_of_step] = row_gradients(stacked, tables, batch, losses)
+            progress = ((number - 1) * n_steps + number_of_step) / max(epochs * n_steps - 1, 1)
+            try:
+                combined = combiner(gradients, Step(progress, number, found[number_of_step], generator))
+            except Exception:
+                _check_finite(found, table, tasks, number)  # a solver inside a rule may refuse NaN before the epoch ends
+                raise
+            optimiser.step(*through_encoder(stacked, table, gradients.rows, combined.values))
+            if own_optimiser is not None:
+                own_optimiser.step()
+            combiner.after_step(partial(_losses_now, encoder, batch, losses))
+            telemetry.observe(number_of_step, gradients, combined)
+        _check_finite(found, table, tasks, number)
 
         embeddings = encoder()
         values, _ = per_user(
@@ -148,29 +165,21 @@ def fit(
         if valid_ndcg > best:
             best, best_number = valid_ndcg, number
             best_state = {name: value.clone() for name, value in encoder.state_dict().items()}
-        mean_weights = weight_sums[0] / weight_sums[1]
-        yield Epoch(
-            number,
-            {task.name: value for task, value in zip(tasks, losses.mean(0).tolist(), strict=True)},
-            {task.name: value for task, value in zip(tasks, mean_weights.tolist(), strict=True)},
-            valid_ndcg,
-        )
+        mean_losses = {task.name: value for task, value in zip(tasks, found.mean(0).tolist(), strict=True)}
+        yield Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg)
         if number - best_number >= patience:
             break
     encoder.load_state_dict(best_state)
 
 
-def _to_rows(triplets: Triplets, offsets: tuple[int, int], device: torch.device) -> Triplets:
-    """Node numbers as row numbers of the stacked table, on the device."""
-    head, tail = offsets
-    return Triplets(
-        (triplets.heads + head).to(device), (triplets.tails + tail).to(device), (triplets.negatives + tail).to(device)
-    )
+def _offsets(nodes: NodeTypes, task: Relation) -> tuple[int, int]:
+    """First rows of the heads and of the tails in the stacked table."""
+    return nodes.offset(task.head_type), nodes.offset(task.tail_type)
 
 
-def _slice(triplets: Triplets, start: int, size: int) -> Triplets:
-    end = start + size
-    return Triplets(triplets.heads[start:end], triplets.tails[start:end], triplets.negatives[start:end])
+def _losses_now(encoder: Encoder, batch: Batch, losses: Sequence[Loss]) -> Tensor:
+    """The losses of a batch after its step ``[n_tasks]``."""
+    return batch_losses(encoder().stacked, batch, losses)
 
 
 def _check_finite(losses: Tensor, table: Tensor, tasks: Sequence[Relation], epoch: int) -> None:

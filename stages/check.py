@@ -2,18 +2,28 @@
 
 from collections.abc import Sequence
 
-from pipeline.files import new_folder
-from pipeline.params import check_all_options, read_params
+from pipeline import plugins
+from pipeline.files import new_folder, write_json
+from pipeline.options import check_all_options
+from pipeline.params import read_params
 from stages._stage import parser, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Refuse params.yaml, or write a folder that is always the same, so that a good change reruns nothing by itself."""
+    """Refuse params.yaml, or write what its methods stand for.
+
+    ``params`` is always the same, so that a good change reruns nothing by itself. ``methods/<name>.json`` holds a method's
+    rule, its options and the checksums of its code: a method is trained anew exactly when one of these is another.
+    """
     args = parser(__doc__, "params", "out").parse_args(argv)
     params = read_params(args.params)
-    check_all_options(args.params, params)
+    methods = check_all_options(args.params, params)
     with new_folder(args.out) as out:
         (out / "params").write_text("checked\n", encoding="utf-8")
+        (out / "methods").mkdir()
+        for name, method in methods.items():
+            sources = plugins.sources("combiners", method.rule)
+            write_json(out / "methods" / f"{name}.json", {"rule": method.rule, "options": method.options, "sources": sources})
 
 
 if __name__ == "__main__":

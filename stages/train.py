@@ -3,19 +3,19 @@
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Never
+from typing import Any, Never
 
 import pandas as pd
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from pipeline import plugins, tracking
-from pipeline.data.relation import NodeTypes
+from pipeline import tracking
+from pipeline.assembly import assemble
 from pipeline.data.storage import load_relations, load_split
-from pipeline.files import check_folder, new_folder, write_json
-from pipeline.params import flat, plugin_options, read_params
+from pipeline.files import check_folder, new_folder, read_json, write_json
+from pipeline.options import plugin_options
+from pipeline.params import flat, read_params
 from pipeline.provenance import Training
-from pipeline.seeding import torch_generator
 from pipeline.training import VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
 from stages._stage import parser, run
 
@@ -26,10 +26,11 @@ LOOP_SETTINGS = {"optimizer", "lr", "weight_decay", "batch_size", "epochs", "pat
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train; every epoch goes to MLflow as it ends."""
-    args = parser(__doc__, "params", "processed", "tasks", "out", names=["dataset", "method", "seed"]).parse_args(argv)
-    params, seed = read_params(args.params), int(args.seed)
-    kinds = (("encoders", params.train.encoder), ("losses", params.train.loss), ("combiners", args.method))
-    plug_ins = {kind: (plugins.load(kind, name), plugin_options(args.params, params, kind, name)) for kind, name in kinds}
+    paths = ["params", "rule", "processed", "tasks", "out"]
+    args = parser(__doc__, *paths, names=["dataset", "method", "seed"]).parse_args(argv)
+    params, seed, method = read_params(args.params), int(args.seed), read_json(args.rule)
+    encoder = (params.train.encoder, plugin_options(args.params, params, "encoders", params.train.encoder))
+    loss = (params.train.loss, plugin_options(args.params, params, "losses", params.train.loss))
     make_deterministic(params.train.threads)
     split = load_split(check_folder(args.processed))
     relations = load_relations(check_folder(args.tasks))
@@ -37,11 +38,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = f"{args.dataset}/{args.method}/{seed}"
     log.info("%s on %s, tasks: %s", name, device, ", ".join(relation.name for relation in relations))
 
-    make_encoder, encoder_options = plug_ins["encoders"]
-    initial = torch_generator(seed, "initial")
-    encoder = make_encoder(NodeTypes.of(relations), params.train.dim, initial, **encoder_options).to(device)
-    loss, combiner = (factory(**options).to(device) for factory, options in (plug_ins["losses"], plug_ins["combiners"]))
-    options = {kind: {plug_in: plug_ins[kind][1]} for kind, plug_in in kinds}
+    rule = (method["rule"], method["options"])
+    parts = assemble(relations, seed, device, dim=params.train.dim, encoder=encoder, loss=loss, rule=rule)
+    options: dict[str, Any] = {"encoders": dict([encoder]), "losses": dict([loss])}
+    options["combiners"] = {args.method: {"rule": method["rule"], **method["options"]}}
     sections = params.model_dump(mode="json", include={"preprocess", "build_tasks", "train"})
     described = {"dataset": args.dataset, "method": args.method, "seed": seed, **flat(sections | options)}
     inputs = {"processed": args.processed, "tasks": args.tasks}
@@ -50,16 +50,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     history = []
     with tracking.live_run(training) as live:
         with tqdm(total=params.train.epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
-            for epoch in fit(encoder, combiner, loss, relations, split, seed=seed, **loop):
+            for epoch in fit(parts.encoder, parts.combiner, parts.losses, relations, split, seed=seed, **loop):
                 history.append(epoch.row())
                 live.log_epoch(history[-1])
                 _show(bar, name, epoch)
         best = max(history, key=lambda row: row[VALIDATION_METRIC])
         log.info("%s: best epoch %d, NDCG@20 on validation %.4f", name, best["epoch"], best[VALIDATION_METRIC])
         with new_folder(args.out) as out:
-            embeddings = encoder()
-            tables = {kind: embeddings.table(kind).detach().cpu().clone() for kind in embeddings.nodes.sizes}
-            save_file(tables, out / "embeddings.safetensors")
+            save_file(parts.tables(), out / "embeddings.safetensors")
+            save_file(parts.state(), out / "state.safetensors")
             pd.DataFrame(history).to_csv(out / "history.csv", index=False)
             write_json(out / "model.json", {"params": described, "best": best})
 

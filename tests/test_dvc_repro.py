@@ -74,6 +74,10 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     new_seed = [f"{stage}@demo-{m}-1" for stage in ("evaluate", "track", "train") for m in ("pmtrec", "single_task")]
     assert clone.repro()["ran"] == sorted(["check", "compare", *new_seed])
 
+    clone.change('"""PMTRec: for', '"""PMTRec:  for', file="pipeline/combiners/pmtrec.py")
+    edited = [f"{stage}@demo-pmtrec-{seed}" for stage in ("train",) for seed in (0, 1)]
+    assert clone.repro()["ran"] == ["check", *edited], "only that rule is trained again, and gives the same bytes"
+
     assert "combiners.pmtrec.temperature" not in clone.dvc("params", "diff")
     assert "reports/leaderboard/demo/pmtrec.json" in clone.dvc("metrics", "show")
     runs = subprocess.run(

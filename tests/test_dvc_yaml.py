@@ -19,14 +19,13 @@ LOADED = {
     "download": {"datasets": "one"},
     "preprocess": {"datasets": "one"},
     "build_tasks": {"tasks": "all"},
-    "train": {"combiners": "one", "encoders": "one", "losses": "one"},
+    "train": {"encoders": "one", "losses": "one"},  # the rule by data/checked/methods/, which holds its checksums
     "evaluate": {"metrics": "all"},
     "track": {},
     "compare": {},
 }
 IN_USE = {
     "datasets": "${item.dataset}",
-    "combiners": "${item.method}",
     "encoders": "${train.encoder}",
     "losses": "${train.loss}",
 }

@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError, ParamsError
-from pipeline.params import Params, check_all_options, flat, read_params
+from pipeline.options import check_all_options
+from pipeline.params import Params, flat, read_params
 
 OURS = Path(__file__).parent.parent / "params.yaml"
+METHODS = list(read_params(OURS).combiners)
 
 
 def changed(folder: Path, old: str, new: str) -> Path:
@@ -38,7 +40,11 @@ def test_our_own_params_are_right() -> None:
         ("  lr: 5e-3", "  lr: true", "train.lr: found True. Fix: write a valid number"),
         ("  dim: 64", "  dim: 64.5", "train.dim: found 64.5. Fix: write a valid integer"),
         ("  dim: 64", '  dim: "64"', "train.dim: found '64'. Fix: write a valid integer"),
-        ("optimizer: adam ", "optimizer: adamw ", "train.optimizer: found 'adamw'. Fix: write 'adam', 'adagrad' or 'sgd'"),
+        (
+            "optimizer: adam ",
+            "optimizer: adamw ",
+            "train.optimizer: found 'adamw'. Fix: write 'adam', 'dense_adam', 'adagrad', 'rowwise_adagrad' or 'sgd'",
+        ),
         (
             "weight_decay: 1.0",
             "weight_decay: 200",
@@ -54,7 +60,7 @@ def test_our_own_params_are_right() -> None:
         (
             "  - pmtrec\n",
             "  - pmtrek\n",
-            "methods: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: equal_weights, pmtrec, single_task)",
+            f"methods: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: {', '.join(METHODS)})",
         ),
         (
             "  - demo\n",
@@ -75,7 +81,8 @@ def test_our_own_params_are_right() -> None:
         (
             "    temperature: 0.5",
             "    temperatur: 0.5",
-            "combiners.pmtrec.temperatur: unknown key. Fix: write 'temperature' (valid: temperature, scale, focus, focus_end)",
+            "combiners.pmtrec.temperatur: unknown key. Fix: write 'temperature' (valid: granularity, scale, weights, "
+            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main)",
         ),
         (
             "    temperature: 0.5",
@@ -83,11 +90,39 @@ def test_our_own_params_are_right() -> None:
             "combiners.pmtrec.temperature must be > 0, found 0.0. Fix: change it",
         ),
         ("    init_std: 0.1", "    init_std: 0", "encoders.mf.init_std must be > 0, found 0.0. Fix: change it"),
-        ("    scale: row ", "    scale: col ", "combiners.pmtrec.scale: found 'col'. Fix: write 'row' or 'none'"),
+        ("    scale: row ", "    scale: col ", "combiners.pmtrec.scale: found 'col'. Fix: write 'row', 'running' or 'none'"),
         (
             "  equal_weights: {}\n",
             "",
-            "combiners.equal_weights: missing. Fix: add the section combiners.equal_weights; {} means its defaults",
+            f"methods: there is no 'equal_weights'. Fix: write 'static_weights' (valid: "
+            f"{', '.join(name for name in METHODS if name != 'equal_weights')})",
+        ),
+        (
+            "  lightgcn:\n",
+            "  lightgcnn:\n",
+            "encoders: there is no 'lightgcnn'. Fix: write 'lightgcn' (valid: lightgcn, mf)",
+        ),
+        (
+            "like: pmtrec, focus: none",
+            "like: pmtrek, focus: none",
+            "combiners.pmtrec_without_focus.like: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: "
+            f"{', '.join(name for name in METHODS if name != 'pmtrec_without_focus')})",
+        ),
+        (
+            "like: pmtrec, focus: none",
+            "like: pmtrec, focuss: none",
+            "combiners.pmtrec_without_focus.focuss: unknown key. Fix: write 'focus' (valid: granularity, scale, weights, "
+            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main)",
+        ),
+        (
+            "  stch: {}",
+            "  stch: {like: dwa}\n  dwa_2: {like: stch_2}\n  stch_2: {like: dwa_2}",
+            "combiners.dwa_2: dwa_2 like stch_2 like dwa_2 goes in a circle. Fix: name a file of pipeline/combiners/",
+        ),
+        (
+            "by_task: {}",
+            "by_task: {sozial: 1.0}",
+            "combiners.static_weights.by_task: there is no 'sozial'. Fix: write 'social' (valid: category, co_view, social)",
         ),
     ],
 )

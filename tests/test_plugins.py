@@ -1,3 +1,4 @@
+import hashlib
 import importlib
 from pathlib import Path
 
@@ -25,11 +26,20 @@ def test_a_plug_in_has_a_test(kind: str, name: str) -> None:
 
 
 def test_leading_underscores_are_no_plug_ins() -> None:
-    assert plugins.names("combiners") == ["equal_weights", "pmtrec", "single_task"]
+    assert {"equal_weights", "pmtrec", "single_task"} < set(plugins.names("combiners"))
+    assert not [name for name in plugins.names("combiners") if name.startswith("_")]
 
 
 def test_an_unknown_name_is_refused_with_the_closest() -> None:
     with pytest.raises(ParamsError) as refused:
         plugins.load("combiners", "pmtrek")
-    expected = "combiners: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: equal_weights, pmtrec, single_task)"
-    assert str(refused.value) == expected
+    valid = ", ".join(plugins.names("combiners"))
+    assert str(refused.value) == f"combiners: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: {valid})"
+
+
+def test_sources_are_the_module_and_what_it_imports_of_its_package() -> None:
+    assert list(plugins.sources("combiners", "equal_weights")) == ["_base.py", "equal_weights.py"]
+    found = plugins.sources("combiners", "pcgrad")
+    assert list(found) == ["_base.py", "_groups.py", "_torchjd.py", "pcgrad.py"]
+    code = Path(plugins.__file__).parent / "combiners" / "pcgrad.py"
+    assert found["pcgrad.py"] == hashlib.sha256(code.read_bytes()).hexdigest()

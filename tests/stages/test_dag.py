@@ -48,7 +48,8 @@ class Project:
     def train(self, method: str) -> Path:
         names = ["--dataset", "demo", "--method", method, "--seed", "0"]
         out = f"models/demo/{method}/0"
-        self.run(train.main, *names, params="params.yaml", processed="processed/demo", tasks="tasks/demo", out=out)
+        rule = f"checked/methods/{method}.json"
+        self.run(train.main, *names, params="params.yaml", rule=rule, processed="processed/demo", tasks="tasks/demo", out=out)
         return self.root / out
 
     def evaluate(self, method: str) -> None:

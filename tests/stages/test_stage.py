@@ -79,9 +79,9 @@ run(main)
     ("old", "new", "line"),
     [
         (
-            "  - pmtrec\n",
-            "  - pmtrek\n",
-            "methods: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: equal_weights, pmtrec, single_task)",
+            "  - demo\n",
+            "  - demmo\n",
+            "datasets: there is no 'demmo'. Fix: write 'demo' (valid: amazon, demo, lastfm, yelp)",
         ),
         ("  lr: 5e-3", "  lr: fast", "train.lr: found 'fast'. Fix: write a valid number"),
     ],

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+from pipeline.options import check_all_options, method_of
+from pipeline.params import read_params
+
+OURS = Path(__file__).parent.parent / "params.yaml"
+PARAMS = read_params(OURS)
+
+
+def test_a_method_is_the_rule_of_its_name_with_all_its_options() -> None:
+    method = method_of(OURS, PARAMS, "metabalance")
+    assert method.rule == "metabalance"
+    assert method.options == {"granularity": "table", "strategy": "both", "relax": 0.7, "decay": 0.9}
+
+
+def test_a_method_that_is_like_another_has_its_rule_and_its_options_but_for_those_that_it_changes() -> None:
+    whole, part = (method_of(OURS, PARAMS, name) for name in ("pmtrec", "pmtrec_without_focus"))
+    assert part.rule == "pmtrec"
+    assert part.options == whole.options | {"focus": "none"}
+
+
+def test_like_goes_on() -> None:
+    """cosine_gating_hard_entity is like cosine_gating_hard, which is like cosine_gating."""
+    method = method_of(OURS, PARAMS, "cosine_gating_hard_entity")
+    assert (method.rule, method.options) == ("cosine_gating", {"granularity": "entity", "hard": True})
+
+
+def test_every_section_of_our_params_can_be_built(tmp_path: Path) -> None:
+    names = "".join(f"  - {name}\n" for name in PARAMS.combiners)
+    path = tmp_path / "params.yaml"
+    path.write_text(OURS.read_text().replace("  - single_task\n  - equal_weights\n  - pmtrec\n", names))
+    params = read_params(path)
+    assert list(check_all_options(path, params)) == list(params.methods) == list(PARAMS.combiners)
+
+
+def test_a_pmtrec_section_that_is_left_empty_is_ours() -> None:
+    """The defaults of the rule and what params.yaml says are the same."""
+    empty = PARAMS.model_copy(update={"combiners": {"pmtrec": {}}})
+    assert method_of(OURS, empty, "pmtrec") == method_of(OURS, PARAMS, "pmtrec")

@@ -17,7 +17,7 @@ try:
 except ImportError:  # the training core needs torch, numpy and pandas alone
     numba = None  # type: ignore[assignment]
 
-__all__ = ["adam", "bpr", "distinct", "find_pairs", "is_compiled_for"]
+__all__ = ["adam", "bpr", "distinct", "find_pairs", "is_compiled_for", "top_k"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Ints = npt.NDArray[np.int64]
@@ -147,3 +147,56 @@ def adam(
             m[d] = beta1 * m[d] + rest1 * g
             v[d] = beta2 * v[d] + rest2 * g * g
             weight[d] = shrink * weight[d] - lr * m[d] / (np.sqrt(v[d]) + eps)
+
+
+_BLOCK = 64
+
+
+@_compiled
+def top_k(scores: _Floats, items: _Ints, best: _Floats) -> None:
+    """The k largest scores of every row, the largest first; of equal ones the first. The twin of a stable sort.
+
+    The k-th largest of the maxima of blocks is a bound that at least k scores reach, and few others.
+
+    Args:
+        scores: ``[n, n_items]``, without NaN; -inf is never taken.
+        items: Out, places in the row ``[n, k]``; untouched where there are fewer than k.
+        best: Out, their scores; -inf at first.
+    """
+    k, n_items = items.shape[1], scores.shape[1]
+    n_blocks = (n_items + _BLOCK - 1) // _BLOCK
+    maxima, bounds, ignored = np.empty(n_blocks, scores.dtype), np.empty(k, scores.dtype), np.empty(k, np.int64)
+    for row in range(scores.shape[0]):
+        _block_maxima(scores[row], maxima)
+        bounds[:] = -np.inf
+        for maximum in maxima:
+            _insert(maximum, 0, bounds, ignored)
+        bound = bounds[k - 1]
+        for block in range(n_blocks):
+            if maxima[block] >= bound:
+                for item in range(block * _BLOCK, min((block + 1) * _BLOCK, n_items)):
+                    if scores[row, item] >= bound:
+                        _insert(scores[row, item], item, best[row], items[row])
+
+
+@_compiled
+def _block_maxima(scores: _Floats, maxima: _Floats) -> None:
+    """The largest of every ``_BLOCK`` scores."""
+    for block in range(maxima.size):
+        highest = scores[block * _BLOCK]
+        for score in scores[block * _BLOCK : (block + 1) * _BLOCK]:
+            if score > highest:  # noqa: PLR1730  # max() would not be vectorised
+                highest = score
+        maxima[block] = highest
+
+
+@_compiled
+def _insert(value: float, place: int, values: _Floats, places: _Ints) -> None:
+    """Put a value behind all that are not smaller into descending ``values``, whose last one drops out."""
+    at = values.size - 1
+    if not value > values[at]:
+        return
+    while at > 0 and values[at - 1] < value:
+        values[at], places[at] = values[at - 1], places[at - 1]
+        at -= 1
+    values[at], places[at] = value, place

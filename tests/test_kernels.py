@@ -62,3 +62,19 @@ def test_adam_is_the_reference(dtype: torch.dtype, tolerance: float) -> None:
             reference(patch)
             plain.step(rows, gradients)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("n_items", [3, 64, 65, 300])
+@pytest.mark.parametrize("k", [1, 5, 20])
+def test_top_k_is_a_stable_sort(n_items: int, k: int) -> None:
+    """With many ties, masked items, and rows in which all is masked."""
+    scores = torch.randint(-4, 5, (30, n_items), generator=torch.Generator().manual_seed(n_items)).float()
+    scores[scores == 0] = -torch.inf
+    scores[3] = -torch.inf
+    items, best = torch.full((30, k), -1), torch.full((30, k), -torch.inf)
+    kernels.top_k(scores.numpy(), items.numpy(), best.numpy())
+    sorted_, order = torch.sort(scores, dim=1, descending=True, stable=True)
+    for row in range(30):
+        n = min(k, int((scores[row] > -torch.inf).sum()))
+        assert items[row].tolist() == order[row, :n].tolist() + [-1] * (k - n)
+        assert best[row].tolist() == sorted_[row, :n].tolist() + [-torch.inf] * (k - n)

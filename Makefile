@@ -7,8 +7,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 # A thread that waits must not burn its core (see dvc.yaml).
 export OMP_WAIT_POLICY := PASSIVE
+export THP_MEM_ALLOC_ENABLE := 1
 
-.PHONY: repro test test-slow lint ui lock install
+.PHONY: repro test test-slow bench lint ui lock install
 
 repro: install
 	@echo "== dvc repro: download, preprocess, train, evaluate, compare (see params.yaml)"
@@ -22,6 +23,21 @@ test: install
 test-slow: install
 	@echo "== the tests that take minutes"
 	pytest -m slow
+
+# On the data of `dvc repro`: make bench DATASET=yelp. Takes a quarter of an hour and wants a quiet machine.
+DATASET ?= yelp
+bench: install .venv-recbole/.installed .venv-peers/.installed
+	@echo "== benchmarks on data/processed/$(DATASET), one core; the tables go to docs/benchmarks/"
+	mkdir -p docs/benchmarks
+	OMP_NUM_THREADS=1 python -m tests.benchmarks.steps --tasks data/tasks/$(DATASET) >docs/benchmarks/steps.md
+	OMP_NUM_THREADS=1 python -m tests.benchmarks.peers --processed data/processed/$(DATASET) --tasks data/tasks/$(DATASET) \
+		--recbole .venv-recbole/bin/python --peers .venv-peers/bin/python >docs/benchmarks/peers.md
+
+.venv-%/.installed: tests/benchmarks/requirements-%.txt
+	@echo "== making .venv-$* for the benchmarks"
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 lint: install
 	ruff format --check .

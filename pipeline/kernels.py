@@ -14,10 +14,13 @@ from torch import Tensor
 
 try:
     import numba
+    from llvmlite import ir
+    from numba.core import cgutils
+    from numba.extending import intrinsic
 except ImportError:  # the training core needs torch, numpy and pandas alone
     numba = None  # type: ignore[assignment]
 
-__all__ = ["adam", "bpr", "distinct", "find_pairs", "is_compiled_for", "top_k"]
+__all__ = ["adam", "bpr", "distinct", "find_pairs", "gather", "is_compiled_for", "top_k"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Ints = npt.NDArray[np.int64]
@@ -34,6 +37,38 @@ def _compiled(function: _F) -> _F:
     if numba is None:
         return function
     return cast(_F, numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})(function))
+
+
+def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:
+    """Code that asks the memory for a row of a table, without waiting for it (llvm.prefetch)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table = context.make_array(signature.args[0])(context, builder, arguments[0])
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        stride = cgutils.unpack_tuple(builder, table.strides)[0]  # type: ignore[no-untyped-call]
+        first, start = builder.bitcast(table.data, byte), builder.mul(arguments[1], stride)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        for line in range(_LINES):
+            place = builder.gep(first, [builder.add(start, ir.Constant(start.type, _LINE_BYTES * line))])
+            builder.call(ask, [place, number(1), number(3), number(1)])  # to write, into the nearest cache, data
+        return context.get_dummy_value()
+
+    return numba.void(rows, row), generate
+
+
+_AHEAD = 8  # rows; the memory answers in about the time that so many take
+_LINE_BYTES, _LINES = 64, 4  # of the cache; the rest of a longer row comes by itself
+_prefetch: Any = intrinsic(_prefetch_call) if numba is not None else None
+
+
+@_compiled
+def gather(table: _Floats, rows: _Ints, out: _Floats) -> None:
+    """``out[i] = table[rows[i]]``. The twin of ``torch.index_select``."""
+    for i in range(rows.size):
+        if i + _AHEAD < rows.size:
+            _prefetch(table, rows[i + _AHEAD])
+        out[i] = table[rows[i]]
 
 
 @_compiled
@@ -95,6 +130,10 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
     zero, one, share = number(0), number(1), number(1 / batch)
     slopes = np.empty(batch, rows.dtype)
     for i in range(batch):
+        if i + _AHEAD < batch:
+            _prefetch(rows, heads[i + _AHEAD])
+            _prefetch(rows, tails[i + _AHEAD])
+            _prefetch(rows, negatives[i + _AHEAD])
         head, tail, negative = heads[i], tails[i], negatives[i]
         margin = zero
         for d in range(dim):
@@ -107,6 +146,10 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
         loss += max(-margin, zero) + np.log1p(small)
         slopes[i] = -share * (small if margin >= zero else one) / (one + small)
     for i in range(batch):
+        if i + _AHEAD < batch:
+            _prefetch(gradient, heads[i + _AHEAD])
+            _prefetch(gradient, tails[i + _AHEAD])
+            _prefetch(gradient, negatives[i + _AHEAD])
         head, tail, negative, slope = heads[i], tails[i], negatives[i], slopes[i]
         for d in range(dim):
             gradient[head, d] += slope * (rows[tail, d] - rows[negative, d])
@@ -119,19 +162,13 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
 
 @_compiled
 def adam(
-    table: _Floats,
-    mean: _Floats,
-    square: _Floats,
-    rows: _Ints,
-    gradients: _Floats,
-    constants: tuple[float, float, float, float, float],
+    table: _Floats, moments: _Floats, rows: _Ints, gradients: _Floats, constants: tuple[float, float, float, float, float]
 ) -> None:
     """One step of lazy Adam in one pass over the touched rows. The twin of ``optimizers.Adam``.
 
     Args:
-        table: ``[n_table_rows, dim]``; so ``mean`` and ``square``, its moments. All are changed.
-        mean: See ``table``.
-        square: See ``table``.
+        table: ``[n_table_rows, dim]``; changed.
+        moments: First and second ``[n_table_rows, 2, dim]``; changed.
         rows: Distinct ``[n_rows]``.
         gradients: ``[n_rows, dim]``.
         constants: beta1, beta2, eps, the length of the step, the factor that shrinks a row.
@@ -140,8 +177,13 @@ def adam(
     beta1, beta2, eps = number(constants[0]), number(constants[1]), number(constants[2])
     lr, shrink = number(constants[3]), number(constants[4])
     rest1, rest2 = number(1.0 - constants[0]), number(1.0 - constants[1])
+    first, second = moments[:, 0], moments[:, 1]
     for r in range(rows.size):
-        weight, m, v, gradient = table[rows[r]], mean[rows[r]], square[rows[r]], gradients[r]
+        if r + _AHEAD < rows.size:
+            _prefetch(table, rows[r + _AHEAD])
+            _prefetch(first, rows[r + _AHEAD])
+            _prefetch(second, rows[r + _AHEAD])
+        weight, m, v, gradient = table[rows[r]], first[rows[r]], second[rows[r]], gradients[r]
         for d in range(table.shape[1]):
             g = gradient[d]
             m[d] = beta1 * m[d] + rest1 * g

@@ -91,8 +91,7 @@ class Adam(RowOptimizer):
 
     def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:
         super().__init__(table, lr, weight_decay)
-        self._mean = torch.zeros_like(table)
-        self._square = torch.zeros_like(table)
+        self._moments = table.new_zeros(table.shape[0], 2, table.shape[1])  # both side by side: one trip to memory
         self._n_steps = 0
 
     @torch.no_grad()
@@ -102,15 +101,15 @@ class Adam(RowOptimizer):
         correction = (1 - _BETA2**self._n_steps) ** 0.5 / (1 - _BETA1**self._n_steps)
         length = self._lr * correction
         if kernels.is_compiled_for(self._table) and kernels.is_compiled_for(gradients):
-            moments = (self._mean.numpy(), self._square.numpy())
             constants = (_BETA1, _BETA2, _EPS, length, self._shrink)
-            kernels.adam(self._table.numpy(), *moments, rows.numpy(), gradients.numpy(), constants)
+            kernels.adam(self._table.numpy(), self._moments.numpy(), rows.numpy(), gradients.numpy(), constants)
             return
-        mean = self._mean[rows].lerp_(gradients, 1 - _BETA1)
-        square = self._square[rows].mul_(_BETA2).addcmul_(gradients, gradients, value=1 - _BETA2)
-        self._mean.index_copy_(0, rows, mean)
-        self._square.index_copy_(0, rows, square)
-        self._move(rows, mean.div_(square.sqrt_().add_(_EPS)), length)
+        moments = self._moments[rows]
+        mean, square = moments.unbind(dim=1)
+        mean.lerp_(gradients, 1 - _BETA1)
+        square.mul_(_BETA2).addcmul_(gradients, gradients, value=1 - _BETA2)
+        self._moments.index_copy_(0, rows, moments)
+        self._move(rows, mean / (square.sqrt() + _EPS), length)
 
 
 class DenseAdam(RowOptimizer):

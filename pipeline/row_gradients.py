@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pipeline import kernels
 from pipeline.batches import Batch
 from pipeline.combiners._base import RowGradients
 from pipeline.losses._base import Loss
@@ -31,7 +32,7 @@ def row_gradients(stacked: Tensor, tables: Tensor, batch: Batch, losses: Sequenc
     Returns:
         The gradients, and the loss of every task ``[n_tasks]``: NaN where a gradient is not finite.
     """
-    rows = stacked.detach().index_select(0, batch.rows)
+    rows = _gather(stacked.detach(), batch.rows)
     values = rows.new_zeros(len(losses), *rows.shape)
     found = rows.new_empty(len(losses))
     for task, (loss, at) in enumerate(zip(losses, batch.triplets, strict=True)):
@@ -39,6 +40,15 @@ def row_gradients(stacked: Tensor, tables: Tensor, batch: Batch, losses: Sequenc
         found[task] = _by_autograd(rows, batch, loss, task, values[task]) if closed is None else closed
     table_of = torch.bucketize(batch.rows, tables, right=True) - 1
     return RowGradients(batch.rows, table_of, values, batch.present), found
+
+
+def _gather(table: Tensor, rows: Tensor) -> Tensor:
+    """``table[rows]``."""
+    if not kernels.is_compiled_for(table):
+        return table.index_select(0, rows)
+    gathered = table.new_empty(rows.numel(), table.shape[1])
+    kernels.gather(table.numpy(), rows.numpy(), gathered.numpy())
+    return gathered
 
 
 def _by_autograd(rows: Tensor, batch: Batch, loss: Loss, task: int, gradient: Tensor) -> Tensor:

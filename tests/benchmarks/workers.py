@@ -1,0 +1,215 @@
+"""The libraries that ``peers.py`` compares, each in a process of its own, on one core.
+
+``python workers.py <name> <data.npz>`` answers every line of its input ("train" or "evaluate") with a line of JSON: seconds,
+and how many interactions or users it worked through in them. It runs in the environment of the library, without ours, unless it
+is ours. The settings are those of a plain comparison: 64 dimensions, one uniform negative, batches of 2048 where there are
+batches, the library's defaults elsewhere.
+"""
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Data = Mapping[str, Any]
+Answers = dict[str, Callable[[], tuple[float, int]]]
+DIM, BATCH, EPOCHS = 64, 2048, 3
+
+
+def timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def ours(data: Data, rule: str) -> Answers:
+    """fit() as it is, but for the validation after each epoch, which the others do not make either."""
+    import pandas as pd
+    import torch
+
+    from pipeline import plugins, training
+    from pipeline.assembly import assemble
+    from pipeline.data.relation import Relation
+    from pipeline.data.splitting import Split
+    from pipeline.evaluation import ItemLists, per_user
+
+    training.make_deterministic(threads=1)
+    train_part, valid, test = (pd.DataFrame(data[part], columns=["user", "item"]) for part in ("train", "valid", "test"))
+    split = Split(train_part, valid, test, int(data["n_users"]), int(data["n_items"]))
+    side = [data[f"{name}_pairs"] for name in data["side"]]
+    kinds = [[str(kind) for kind in data[f"{name}_kinds"]] for name in data["side"]]
+    sizes = [[int(size) for size in data[f"{name}_sizes"]] for name in data["side"]]
+    relations = [split.train_relation()]
+    relations += [
+        Relation(str(name), head, tail, pairs[:, 0].copy(), pairs[:, 1].copy(), n_heads, n_tails)
+        for name, pairs, (head, tail), (n_heads, n_tails) in zip(data["side"], side, kinds, sizes, strict=True)
+    ]
+    cpu = torch.device("cpu")
+    parts = assemble(relations, 0, cpu, dim=DIM, encoder=("mf", {}), loss=("bpr", {}), rule=(rule, {}))
+    no_validation = pd.DataFrame({"ndcg@20": [0.0]}), torch.empty(0)
+    training.per_user = lambda *_, **__: no_validation  # type: ignore[attr-defined]
+    settings = {"optimizer": "adam", "lr": 5e-3, "weight_decay": 1.0, "batch_size": BATCH, "patience": 10**6, "seed": 0}
+    epochs = training.fit(parts.encoder, parts.combiner, parts.losses, relations, split, epochs=10**6, **settings)  # type: ignore[arg-type]
+
+    metrics = {name: plugins.load("metrics", name) for name in plugins.names("metrics")}
+    seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
+    relevant = ItemLists.of([split.test], split.n_users, split.n_items)
+
+    def evaluate() -> tuple[float, int]:
+        embeddings = parts.encoder()
+        users, items = embeddings.users.detach(), embeddings.items.detach()
+        seconds = timed(lambda: per_user(users, items, seen, relevant, metrics, [10, 20]))
+        return seconds, int((relevant.lengths() > 0).sum())
+
+    def train() -> tuple[float, int]:
+        return timed(lambda: [next(epochs) for _ in range(EPOCHS)]), EPOCHS * len(split.train)
+
+    return {"train": train, "evaluate": evaluate}
+
+
+def recbole(data: Data, _: str) -> Answers:
+    """RecBole's BPR and its own trainer and evaluator; the time of an epoch is that of ``Trainer._train_epoch`` alone."""
+    import torch
+    from recbole.config import Config
+    from recbole.data import create_dataset, data_preparation
+    from recbole.model.general_recommender import BPR
+    from recbole.trainer import Trainer
+
+    torch.set_num_threads(1)
+    folder = Path(tempfile.mkdtemp())
+    (folder / "bench").mkdir()
+    for part in ("train", "valid", "test"):
+        lines = "".join(f"{user}\t{item}\n" for user, item in data[part])
+        (folder / f"bench/bench.{part}.inter").write_text(f"user_id:token\titem_id:token\n{lines}", encoding="ascii")
+    settings = {
+        "data_path": str(folder),
+        "checkpoint_dir": str(folder / "saved"),
+        "benchmark_filename": ["train", "valid", "test"],
+        "load_col": {"inter": ["user_id", "item_id"]},
+        "embedding_size": DIM,
+        "train_batch_size": BATCH,
+        "learning_rate": 5e-3,
+        "use_gpu": False,
+        "state": "ERROR",
+        "eval_batch_size": 2**19,  # scores at a time, as ours; with its default of 4096 RecBole ranks one user at a time
+        "topk": [10, 20],
+        "metrics": ["Recall", "NDCG", "Precision", "Hit", "MRR"],
+        "eval_args": {"split": {"LS": "valid_and_test"}, "order": "RO", "group_by": "user", "mode": "full"},
+    }
+    config = Config(model="BPR", dataset="bench", config_dict=settings)
+    train_data, _valid, test_data = data_preparation(config, create_dataset(config))
+    trainer = Trainer(config, BPR(config, train_data.dataset))
+    n_users = len(np.unique(data["test"][:, 0]))
+
+    def train() -> tuple[float, int]:
+        work = lambda: [trainer._train_epoch(train_data, 0, show_progress=False) for _ in range(EPOCHS)]  # noqa: E731
+        return timed(work), EPOCHS * len(data["train"])
+
+    def evaluate() -> tuple[float, int]:
+        return timed(lambda: trainer.evaluate(test_data, load_best_model=False, show_progress=False)), n_users
+
+    return {"train": train, "evaluate": evaluate}
+
+
+def matrix(data: Data, *parts: str) -> Any:
+    """Sparse users x items of ones."""
+    from scipy.sparse import csr_matrix
+
+    pairs = np.concatenate([data[part] for part in parts])
+    shape = (int(data["n_users"]), int(data["n_items"]))
+    return csr_matrix((np.ones(len(pairs), dtype=np.float32), (pairs[:, 0], pairs[:, 1])), shape=shape)
+
+
+def implicit(data: Data, _: str) -> Answers:
+    """The library implicit's BPR (SGD in C++) and its ranking_metrics_at_k, for one k as it offers."""
+    from implicit.bpr import BayesianPersonalizedRanking
+    from implicit.evaluation import ranking_metrics_at_k
+
+    known, seen, test = matrix(data, "train"), matrix(data, "train", "valid"), matrix(data, "test")
+    model = BayesianPersonalizedRanking(factors=DIM, iterations=EPOCHS, num_threads=1, random_state=0)
+
+    def evaluate() -> tuple[float, int]:
+        work = lambda: ranking_metrics_at_k(model, seen, test, K=20, show_progress=False, num_threads=1)  # noqa: E731
+        return timed(work), len(np.unique(data["test"][:, 0]))
+
+    return {"train": lambda: (timed(lambda: model.fit(known, show_progress=False)), EPOCHS * known.nnz), "evaluate": evaluate}
+
+
+def cornac(data: Data, _: str) -> Answers:
+    """The library cornac's BPR (SGD in Cython)."""
+    from cornac.data import Dataset
+    from cornac.models import BPR
+
+    triples = [(int(user), int(item), 1.0) for user, item in data["train"]]
+    known = Dataset.build(triples)
+    model = BPR(k=DIM, max_iter=EPOCHS, learning_rate=0.05, num_threads=1, seed=0, verbose=False)
+    return {"train": lambda: (timed(lambda: model.fit(known)), EPOCHS * len(triples))}
+
+
+def torchjd(data: Data, rule: str) -> Answers:
+    """A rule the way TorchJD's documentation shows it, on dense tables: autojac, jac_to_grad, torch's Adam."""
+    import torch
+    from torch.nn import functional
+    from torchjd import aggregation
+    from torchjd.autojac import backward, jac_to_grad
+
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(0)
+    offsets: dict[str, int] = {}
+    sizes = {"user": int(data["n_users"]), "item": int(data["n_items"])}
+    pairs: list[tuple[Any, tuple[str, ...]]] = [(data["train"], ("user", "item"))]
+    for name in data["side"]:
+        kinds = tuple(str(kind) for kind in data[f"{name}_kinds"])
+        sizes |= dict(zip(kinds, (int(size) for size in data[f"{name}_sizes"]), strict=True))
+        pairs.append((data[f"{name}_pairs"], kinds))
+    for kind in sizes:
+        offsets[kind] = sum(size for other, size in sizes.items() if list(sizes).index(other) < list(sizes).index(kind))
+    table = torch.nn.Parameter(0.1 * torch.randn(sum(sizes.values()), DIM, generator=generator))
+    optimizer, aggregator = torch.optim.Adam([table], lr=5e-3), getattr(aggregation, rule)()
+    edges = [torch.from_numpy(np.asarray(p)) + torch.tensor([offsets[head], offsets[tail]]) for p, (head, tail) in pairs]
+
+    def step() -> None:
+        losses = []
+        for edge, (_, (_head, tail)) in zip(edges, pairs, strict=True):
+            heads, tails = edge[torch.randint(len(edge), (BATCH,), generator=generator)].T
+            negatives = torch.randint(sizes[tail], (BATCH,), generator=generator) + offsets[tail]
+            losses.append(functional.softplus(-(table[heads] * (table[tails] - table[negatives])).sum(1)).mean())
+        optimizer.zero_grad()
+        backward(losses)
+        jac_to_grad([table], aggregator)
+        optimizer.step()
+
+    n_steps = 10
+
+    def train() -> tuple[float, int]:
+        def steps() -> None:
+            for _ in range(n_steps):
+                step()
+
+        return timed(steps), n_steps * BATCH
+
+    return {"train": train}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    name, path = sys.argv[1:]
+    library, _, rule = name.partition(":")
+    with contextlib.redirect_stdout(sys.stderr):
+        answers = {"ours": ours, "recbole": recbole, "implicit": implicit, "cornac": cornac, "torchjd": torchjd}[library](
+            np.load(path), rule
+        )
+    for line in sys.stdin:
+        with contextlib.redirect_stdout(sys.stderr):
+            seconds, n = answers[line.strip()]()
+        print(json.dumps({"seconds": seconds, "n": n}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

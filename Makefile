@@ -26,17 +26,18 @@ test-slow: install
 
 # On the data of `dvc repro`: make bench DATASET=yelp. Takes a quarter of an hour and wants a quiet machine.
 DATASET ?= yelp
-bench: install .venv-recbole/.installed .venv-peers/.installed
+bench: install .venv-peers/.installed
 	@echo "== benchmarks on data/processed/$(DATASET), one core; the tables go to docs/benchmarks/"
 	mkdir -p docs/benchmarks
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.steps --tasks data/tasks/$(DATASET) >docs/benchmarks/steps.md
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.peers --processed data/processed/$(DATASET) --tasks data/tasks/$(DATASET) \
-		--recbole .venv-recbole/bin/python --peers .venv-peers/bin/python >docs/benchmarks/peers.md
+		--peers .venv-peers/bin/python >docs/benchmarks/peers.md
 
-.venv-%/.installed: tests/benchmarks/requirements-%.txt
-	@echo "== making .venv-$* for the benchmarks"
-	$(PYTHON) -m venv --clear .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+.venv-peers/.installed: tests/benchmarks/requirements.txt
+	@echo "== making .venv-peers with the libraries to compare with"
+	$(PYTHON) -m venv --clear .venv-peers
+	@# Without dependencies, because the list is whole, and one library asks for a package that it does not need here.
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 lint: install

@@ -16,30 +16,22 @@ from pipeline.data.storage import load_relations, load_split
 
 log = logging.getLogger(__name__)
 
-# Worker -> environment that it runs in: ours, or one of those that the Makefile installs for the peers.
+# Worker -> what it is. Ours run in our environment, the others in that of the Makefile for peers.
 TRAIN = {
-    "ours:single_task": "ours",
-    "ours:equal_weights": "ours",
-    "ours:pmtrec": "ours",
-    "recbole:": "recbole",
-    "implicit:": "peers",
-    "cornac:": "peers",
-    "torchjd:Sum": "ours",
-    "torchjd:PCGrad": "ours",
-    "torchjd:UPGrad": "ours",
-}
-EVALUATE = ("ours:single_task", "recbole:", "implicit:")
-TITLES = {
     "ours:single_task": "pmtrec, single task",
     "ours:equal_weights": "pmtrec, equal weights, {n} tasks",
+    "ours:pcgrad": "pmtrec, PCGrad, {n} tasks",
+    "ours:upgrad": "pmtrec, UPGrad, {n} tasks",
     "ours:pmtrec": "pmtrec, PMTRec, {n} tasks",
-    "recbole:": "RecBole 1.2.1, BPR",
-    "implicit:": "implicit 0.7.3, BPR (SGD)",
-    "cornac:": "cornac 3.0.1, BPR (SGD)",
-    "torchjd:Sum": "plain PyTorch, dense tables, {n} tasks, sum by TorchJD 0.18",
-    "torchjd:PCGrad": "the same, PCGrad",
-    "torchjd:UPGrad": "the same, UPGrad",
+    "recbole:": "RecBole 1.2.1, BPR (Adam on dense tables)",
+    "implicit:": "implicit 0.7.3, BPR (SGD, sample by sample)",
+    "cornac:": "cornac 3.0.1, BPR (SGD, sample by sample)",
+    "dense:sum": "plain PyTorch, dense tables, {n} tasks, sum of losses",
+    "dense:PCGrad": "the same, PCGrad by TorchJD 0.18 (its fastest setting)",
+    "dense:UPGrad": "the same, UPGrad by TorchJD 0.18 (its fastest setting)",
+    "libmtl:PCGrad": "the same, PCGrad by LibMTL 1.1.5",
 }
+EVALUATE = ("ours:single_task", "recbole:", "implicit:")
 
 
 class Worker:
@@ -100,7 +92,7 @@ def table(found: dict[str, list[float]], unit: str, n_tasks: int) -> None:
     print(f"| | {unit} per second | x RecBole |\n|---|---|---|")
     for name, of in found.items():
         against = statistics.median(a / b for a, b in zip(of, found["recbole:"], strict=True))
-        print(f"| {TITLES[name].format(n=n_tasks)} | {statistics.median(of):,.0f} | {against:.2f} |")
+        print(f"| {TRAIN[name].format(n=n_tasks)} | {statistics.median(of):,.0f} | {against:.2f} |")
 
 
 def main() -> None:
@@ -108,16 +100,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--processed", type=Path, required=True)
     arguments.add_argument("--tasks", type=Path, required=True)
-    arguments.add_argument("--recbole", required=True, help="python of an environment with recbole")
-    arguments.add_argument("--peers", required=True, help="python of an environment with implicit and cornac")
+    arguments.add_argument("--peers", required=True, help="python of an environment with the peers")
     arguments.add_argument("--rounds", type=int, default=7)
     options = arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    python = {"ours": sys.executable, "recbole": options.recbole, "peers": options.peers}
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch, "data.npz")
         n_tasks = export(options.processed, options.tasks, data)
-        workers = {name: Worker(name, python[env], data) for name, env in TRAIN.items()}
+        workers = {name: Worker(name, sys.executable if name.startswith("ours") else options.peers, data) for name in TRAIN}
         try:
             table(rates(workers, "train", options.rounds), "training interactions (of the main task)", n_tasks)
             print()

@@ -8,6 +8,7 @@ batches, the library's defaults elsewhere.
 
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -75,6 +76,8 @@ def ours(data: Data, rule: str) -> Answers:
 
 def recbole(data: Data, _: str) -> Answers:
     """RecBole's BPR and its own trainer and evaluator; the time of an epoch is that of ``Trainer._train_epoch`` alone."""
+    for gone_from_numpy_2, kind in (("float_", np.float64), ("complex_", np.complex128), ("unicode_", np.str_)):
+        setattr(np, gone_from_numpy_2, kind)  # RecBole reads them
     import torch
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
@@ -83,6 +86,8 @@ def recbole(data: Data, _: str) -> Answers:
 
     torch.set_num_threads(1)
     folder = Path(tempfile.mkdtemp())
+    os.chdir(folder)  # where it writes a log
+    sys.argv = sys.argv[:1]  # which it reads
     (folder / "bench").mkdir()
     for part in ("train", "valid", "test"):
         lines = "".join(f"{user}\t{item}\n" for user, item in data[part])
@@ -97,7 +102,7 @@ def recbole(data: Data, _: str) -> Answers:
         "learning_rate": 5e-3,
         "use_gpu": False,
         "state": "ERROR",
-        "eval_batch_size": 2**19,  # scores at a time, as ours; with its default of 4096 RecBole ranks one user at a time
+        "eval_batch_size": 64 * int(data["n_items"]),  # its fastest; its default of 4096 ranks one user at a time
         "topk": [10, 20],
         "metrics": ["Recall", "NDCG", "Precision", "Hit", "MRR"],
         "eval_args": {"split": {"LS": "valid_and_test"}, "order": "RO", "group_by": "user", "mode": "full"},
@@ -152,49 +157,99 @@ def cornac(data: Data, _: str) -> Answers:
     return {"train": lambda: (timed(lambda: model.fit(known)), EPOCHS * len(triples))}
 
 
-def torchjd(data: Data, rule: str) -> Answers:
-    """A rule the way TorchJD's documentation shows it, on dense tables: autojac, jac_to_grad, torch's Adam."""
-    import torch
-    from torch.nn import functional
+class Dense:
+    """Matrix factorisation in plain PyTorch on dense tables, BPR for every task."""
+
+    def __init__(self, data: Data) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.generator = torch.Generator().manual_seed(0)
+        self.sizes = {"user": int(data["n_users"]), "item": int(data["n_items"])}
+        self.pairs: list[tuple[Any, tuple[str, ...]]] = [(torch.from_numpy(data["train"]), ("user", "item"))]
+        for name in data["side"]:
+            kinds = tuple(str(kind) for kind in data[f"{name}_kinds"])
+            self.sizes |= dict(zip(kinds, (int(size) for size in data[f"{name}_sizes"]), strict=True))
+            self.pairs.append((torch.from_numpy(data[f"{name}_pairs"]), kinds))
+        self.tables = {
+            kind: torch.nn.Parameter(0.1 * torch.randn(size, DIM, generator=self.generator))
+            for kind, size in self.sizes.items()
+        }
+        self.optimizer = torch.optim.Adam(self.tables.values(), lr=5e-3)
+
+    def losses(self) -> Any:
+        """Of a new batch ``[n_tasks]``."""
+        import torch
+        from torch.nn import functional
+
+        found = []
+        for pairs, (head, tail) in self.pairs:
+            heads, tails = pairs[torch.randint(len(pairs), (BATCH,), generator=self.generator)].T
+            negatives = torch.randint(self.sizes[tail], (BATCH,), generator=self.generator)
+            margins = (self.tables[head][heads] * (self.tables[tail][tails] - self.tables[tail][negatives])).sum(1)
+            found.append(functional.softplus(-margins).mean())
+        return torch.stack(found)
+
+    def answers(self, backward: Callable[[Any], Any], n_steps: int = 10) -> Answers:
+        """Of steps whose gradients ``backward`` makes from the losses."""
+
+        def train() -> tuple[float, int]:
+            start = time.perf_counter()
+            for _ in range(n_steps):
+                for parameter in self.tables.values():  # not None: LibMTL writes into what is there
+                    if parameter.grad is not None:
+                        parameter.grad.zero_()
+                backward(self.losses())
+                self.optimizer.step()
+            return time.perf_counter() - start, n_steps * BATCH
+
+        return {"train": train}
+
+
+def dense(data: Data, rule: str) -> Answers:
+    """The sum of the losses, or a rule by TorchJD as its documentation shows it, with the options that made it fastest."""
     from torchjd import aggregation
     from torchjd.autojac import backward, jac_to_grad
 
-    torch.set_num_threads(1)
-    generator = torch.Generator().manual_seed(0)
-    offsets: dict[str, int] = {}
-    sizes = {"user": int(data["n_users"]), "item": int(data["n_items"])}
-    pairs: list[tuple[Any, tuple[str, ...]]] = [(data["train"], ("user", "item"))]
-    for name in data["side"]:
-        kinds = tuple(str(kind) for kind in data[f"{name}_kinds"])
-        sizes |= dict(zip(kinds, (int(size) for size in data[f"{name}_sizes"]), strict=True))
-        pairs.append((data[f"{name}_pairs"], kinds))
-    for kind in sizes:
-        offsets[kind] = sum(size for other, size in sizes.items() if list(sizes).index(other) < list(sizes).index(kind))
-    table = torch.nn.Parameter(0.1 * torch.randn(sum(sizes.values()), DIM, generator=generator))
-    optimizer, aggregator = torch.optim.Adam([table], lr=5e-3), getattr(aggregation, rule)()
-    edges = [torch.from_numpy(np.asarray(p)) + torch.tensor([offsets[head], offsets[tail]]) for p, (head, tail) in pairs]
+    model = Dense(data)
+    if rule == "sum":
+        return model.answers(lambda losses: losses.sum().backward())
+    aggregator = getattr(aggregation, rule)()
 
-    def step() -> None:
-        losses = []
-        for edge, (_, (_head, tail)) in zip(edges, pairs, strict=True):
-            heads, tails = edge[torch.randint(len(edge), (BATCH,), generator=generator)].T
-            negatives = torch.randint(sizes[tail], (BATCH,), generator=generator) + offsets[tail]
-            losses.append(functional.softplus(-(table[heads] * (table[tails] - table[negatives])).sum(1)).mean())
-        optimizer.zero_grad()
-        backward(losses)
-        jac_to_grad([table], aggregator)
-        optimizer.step()
+    def combine(losses: Any) -> None:
+        backward(losses, parallel_chunk_size=1)
+        jac_to_grad(model.tables.values(), aggregator, optimize_gramian_computation=True)
 
-    n_steps = 10
+    return model.answers(combine)
 
-    def train() -> tuple[float, int]:
-        def steps() -> None:
-            for _ in range(n_steps):
-                step()
 
-        return timed(steps), n_steps * BATCH
+def libmtl(data: Data, rule: str) -> Answers:
+    """A weighting of LibMTL; of the package only the weightings, because the rest wants torchvision."""
+    import importlib.util
+    import types
 
-    return {"train": train}
+    import torch
+
+    found = importlib.util.find_spec("LibMTL")
+    package = types.ModuleType("LibMTL")
+    package.__path__ = list(found.submodule_search_locations)  # type: ignore[union-attr, arg-type]
+    sys.modules["LibMTL"] = package
+    from LibMTL import weighting
+
+    model = Dense(data)
+    weigh = getattr(weighting, rule)()
+    weigh.task_num, weigh.task_name = len(model.pairs), [str(number) for number in range(len(model.pairs))]
+    weigh.device, weigh.rep_grad = torch.device("cpu"), False
+    weigh.get_share_params = lambda: iter(model.tables.values())
+
+    def keep_zeros() -> None:
+        for parameter in model.tables.values():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+
+    weigh.zero_grad_share_params = keep_zeros
+    weigh.init_param()
+    return model.answers(weigh.backward)
 
 
 def main() -> None:
@@ -202,9 +257,8 @@ def main() -> None:
     name, path = sys.argv[1:]
     library, _, rule = name.partition(":")
     with contextlib.redirect_stdout(sys.stderr):
-        answers = {"ours": ours, "recbole": recbole, "implicit": implicit, "cornac": cornac, "torchjd": torchjd}[library](
-            np.load(path), rule
-        )
+        libraries = {"recbole": recbole, "implicit": implicit, "cornac": cornac, "dense": dense, "libmtl": libmtl}
+        answers = ({"ours": ours} | libraries)[library](np.load(path), rule)
     for line in sys.stdin:
         with contextlib.redirect_stdout(sys.stderr):
             seconds, n = answers[line.strip()]()

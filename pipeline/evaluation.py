@@ -74,12 +74,13 @@ def top_k(users_table: Tensor, items_table: Tensor, seen: ItemLists, users: Tens
         Items ``[n, k]`` and scores ``[n, k]``; ``NOTHING`` and -inf where fewer than k items are unseen.
     """
     scores = users_table[users] @ items_table.T
-    scores[seen.pairs(users)] = -torch.inf
     if kernels.is_compiled_for(scores):
         items = torch.full((users.numel(), k), NOTHING)
         best = torch.full((users.numel(), k), -torch.inf, dtype=scores.dtype)
-        kernels.top_k(scores.numpy(), items.numpy(), best.numpy())
+        known = (seen.offsets.numpy(), seen.items.numpy())
+        kernels.top_k(scores.numpy(), users.numpy(), *known, items.numpy(), best.numpy())
         return items, best
+    scores[seen.pairs(users)] = -torch.inf
     n_items = scores.shape[1]
     # One more than asked for, so that a tie across the end of the list can be seen.
     best, items = torch.topk(scores, min(k + 1, n_items), dim=1)
@@ -140,18 +141,18 @@ def per_user(
     users = n_relevant.nonzero().squeeze(1)
     if users.numel() == 0:
         raise ValueError("no user has a held-out item, so there is nothing to evaluate")
-    lists, hits = [], []
+    lists = []
     at_a_time = _SCORES_ON_CPU if device.type == "cpu" else _SCORES_ON_GPU
     for chunk in torch.split(users, batch_size or max(_FEWEST_USERS, at_a_time // seen.n_items)):
         items, _ = top_k(users_table, items_table, seen, chunk, max(cutoffs))
         lists.append(items)
-        hits.append(find_hits(items, chunk, relevant))
+    recommended = torch.cat(lists)
     # On the CPU, because metrics are float64, which not every device has.
-    all_hits, n_relevant_of = torch.cat(hits).cpu(), n_relevant[users].cpu()
+    all_hits, n_relevant_of = find_hits(recommended, users, relevant).cpu(), n_relevant[users].cpu()
     columns = {
         f"{name}@{k}": metric(all_hits[:, :k], n_relevant_of).numpy() for k in cutoffs for name, metric in metrics.items()
     }
-    return pd.DataFrame({"user": users.cpu().numpy(), **columns}), torch.cat(lists)
+    return pd.DataFrame({"user": users.cpu().numpy(), **columns}), recommended
 
 
 def coverage(items: Tensor, n_items: int) -> float:

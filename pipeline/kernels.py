@@ -20,7 +20,7 @@ try:
 except ImportError:  # the training core needs torch, numpy and pandas alone
     numba = None  # type: ignore[assignment]
 
-__all__ = ["adam", "bpr", "distinct", "find_pairs", "gather", "is_compiled_for", "top_k"]
+__all__ = ["adam", "bpr", "distinct", "find_pairs", "gather", "is_compiled_for", "top_k", "weighted_sum"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Ints = npt.NDArray[np.int64]
@@ -161,6 +161,27 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
 
 
 @_compiled
+def weighted_sum(values: _Floats, weights: _Floats, total: _Floats) -> None:
+    """``total[e]``: the sum over t of weights[t, e] * values[t, e]. The twin of the same in ``combiners._base``.
+
+    Args:
+        values: ``[n_tasks, n_rows, dim]``.
+        weights: ``[n_tasks, n_rows]``; a task with the weight 0 need not be read, unless its gradient is not finite: the
+            engine refuses that.
+        total: Out, ``[n_rows, dim]``.
+    """
+    for row in range(values.shape[1]):
+        of_row = total[row]
+        of_row[:] = 0
+        for task in range(values.shape[0]):
+            weight = weights[task, row]
+            if weight != 0:
+                value = values[task, row]
+                for d in range(values.shape[2]):
+                    of_row[d] += weight * value[d]
+
+
+@_compiled
 def adam(
     table: _Floats, moments: _Floats, rows: _Ints, gradients: _Floats, constants: tuple[float, float, float, float, float]
 ) -> None:
@@ -195,13 +216,18 @@ _BLOCK = 64
 
 
 @_compiled
-def top_k(scores: _Floats, items: _Ints, best: _Floats) -> None:
-    """The k largest scores of every row, the largest first; of equal ones the first. The twin of a stable sort.
+def top_k(scores: _Floats, users: _Ints, offsets: _Ints, seen: _Ints, items: _Ints, best: _Floats) -> None:
+    """The k largest scores of unseen items for every user, the largest first; of equal ones the first.
+
+    The twin of a stable sort of the scores in which seen items have -inf.
 
     The k-th largest of the maxima of blocks is a bound that at least k scores reach, and few others.
 
     Args:
-        scores: ``[n, n_items]``, without NaN; -inf is never taken.
+        scores: ``[n, n_items]``, without NaN; -inf is never taken. Those of seen items become -inf.
+        users: Of the rows ``[n]``.
+        offsets: User u has seen ``seen[offsets[u]:offsets[u + 1]]``.
+        seen: Items.
         items: Out, places in the row ``[n, k]``; untouched where there are fewer than k.
         best: Out, their scores; -inf at first.
     """
@@ -209,6 +235,8 @@ def top_k(scores: _Floats, items: _Ints, best: _Floats) -> None:
     n_blocks = (n_items + _BLOCK - 1) // _BLOCK
     maxima, bounds, ignored = np.empty(n_blocks, scores.dtype), np.empty(k, scores.dtype), np.empty(k, np.int64)
     for row in range(scores.shape[0]):
+        for item in seen[offsets[users[row]] : offsets[users[row] + 1]]:
+            scores[row, item] = -np.inf
         _block_maxima(scores[row], maxima)
         bounds[:] = -np.inf
         for maximum in maxima:

@@ -6,9 +6,11 @@ import torch
 
 from pipeline import kernels
 from pipeline.batches import batches
+from pipeline.combiners._base import weighted_sum
 from pipeline.data.relation import ITEM, USER
 from pipeline.optimizers import Adam
 from pipeline.sampling import Sampler, Triplets
+from tests.combiners._rows import random_rows
 from tests.toy import relation
 
 
@@ -72,9 +74,21 @@ def test_top_k_is_a_stable_sort(n_items: int, k: int) -> None:
     scores[scores == 0] = -torch.inf
     scores[3] = -torch.inf
     items, best = torch.full((30, k), -1), torch.full((30, k), -torch.inf)
-    kernels.top_k(scores.numpy(), items.numpy(), best.numpy())
+    users, offsets, seen = torch.arange(30), torch.zeros(31, dtype=torch.int64), torch.tensor([2])
+    offsets[6:] = 1  # user 5 has seen item 2
+    kernels.top_k(scores.numpy(), users.numpy(), offsets.numpy(), seen.numpy(), items.numpy(), best.numpy())
+    assert scores[5, 2] == -torch.inf
     sorted_, order = torch.sort(scores, dim=1, descending=True, stable=True)
     for row in range(30):
         n = min(k, int((scores[row] > -torch.inf).sum()))
         assert items[row].tolist() == order[row, :n].tolist() + [-1] * (k - n)
         assert best[row].tolist() == sorted_[row, :n].tolist() + [-torch.inf] * (k - n)
+
+
+def test_weighted_sums_are_the_reference() -> None:
+    gradients = random_rows()
+    weights = torch.rand(3, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * gradients.present
+    total = weighted_sum(gradients, weights).values
+    with pytest.MonkeyPatch.context() as patch:
+        reference(patch)
+        torch.testing.assert_close(total, weighted_sum(gradients, weights).values, rtol=1e-14, atol=1e-15)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pipeline import kernels
+
 __all__ = ["Combined", "Combiner", "RowGradients", "Step", "weighted_sum"]
 
 
@@ -91,7 +93,12 @@ class Combiner(nn.Module, ABC):
 
 def weighted_sum(gradients: RowGradients, weights: Tensor) -> Combined:
     """Sum over t of weights[t, e] * values[t, e] for every row e, with ``weights`` ``[n_tasks, n_rows]``."""
-    total = gradients.values[0] * weights[0].unsqueeze(1)
-    for value, weight in zip(gradients.values[1:], weights[1:], strict=True):
+    values = gradients.values
+    if kernels.is_compiled_for(values) and values.dtype == weights.dtype:
+        total = values.new_empty(values.shape[1:])
+        kernels.weighted_sum(values.numpy(), weights.contiguous().numpy(), total.numpy())
+        return Combined(total, weights)
+    total = values[0] * weights[0].unsqueeze(1)
+    for value, weight in zip(values[1:], weights[1:], strict=True):
         total.addcmul_(value, weight.unsqueeze(1))
     return Combined(total, weights)

@@ -7,6 +7,7 @@ from the published description.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -149,11 +150,11 @@ class PMTRec(Combiner):
     def _balance(self, norms: Tensor, present: Tensor) -> Tensor:
         """The weights of GMB ``[n_tasks, n_groups]``: they sum to 1 over A(e) and are zero elsewhere."""
         if self.weights == "softmax":
-            logits = (norms / self.temperature).masked_fill_(~present, -torch.inf)
             # Written out, because torch.softmax is slow over so few numbers and, over the first dimension, its last bits
-            # depend on the number of threads.
-            shares = logits.sub_(logits.amax(dim=0)).exp_()
-            return shares.div_(shares.sum(dim=0))
+            # depend on the number of threads. An absent task has the norm 0, which changes no maximum.
+            shares = ((norms - reduce(torch.maximum, norms)) / self.temperature).exp_().mul_(present)
+            weights: Tensor = shares / reduce(torch.add, shares)
+            return weights
         shares = present.to(norms.dtype)
         if self.weights == "proportional":
             shares = norms.where(norms.sum(dim=0) > 0, shares)

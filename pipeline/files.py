@@ -13,9 +13,11 @@ from typing import Any
 
 from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
 
-__all__ = ["MANIFEST", "check_folder", "dvc_hash", "new_folder", "read_json", "write_json"]
+__all__ = ["MANIFEST", "NO_ROOM_OR_ACCESS", "check_folder", "dvc_hash", "new_folder", "read_json", "write_json"]
 
 MANIFEST = "manifest.json"
+NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+"""What a person can mend, of what the system may say."""
 
 
 @contextmanager
@@ -40,12 +42,16 @@ def new_folder(final: Path) -> Iterator[Path]:
                 sums = {name: _digest(partial / name, "sha256") for name in _files(partial)}
                 write_json(partial / MANIFEST, {"sha256": sums})
                 _flush(partial)
-                shutil.rmtree(final, ignore_errors=True)
+                old = final.with_name(f".{final.name}.old.partial")
+                shutil.rmtree(old, ignore_errors=True)
+                if final.exists():
+                    final.rename(old)  # a rename cannot stop half way, as a removal can
                 partial.rename(final)
+                shutil.rmtree(old, ignore_errors=True)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno not in NO_ROOM_OR_ACCESS:
             raise
         raise MachineError(f"{final}: cannot be written: {error.strerror}. Fix: make room or give access") from error
 
@@ -60,7 +66,10 @@ def check_folder(folder: Path) -> Path:
     redo = f"Fix: remove {folder} and run dvc repro"
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder}: there is no complete output here. Fix: run dvc repro")
-    expected = read_json(folder / MANIFEST)["sha256"]
+    try:
+        expected = dict(read_json(folder / MANIFEST)["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{folder / MANIFEST}: the bytes are not those that were written. {redo}") from error
     present = [name for name in _files(folder) if name != MANIFEST]
     if present != sorted(expected):
         raise IntegrityError(f"{folder}: holds {present}, the manifest names {sorted(expected)}. {redo}")

@@ -101,5 +101,9 @@ def check_all_options(path: Path, params: Params) -> dict[str, Method]:
 
 def _options_schema(factory: Callable[..., Any]) -> type[BaseModel]:
     parameters = inspect.signature(factory, eval_str=True).parameters.values()
-    fields: dict[str, Any] = {p.name: (p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    fields: dict[str, Any] = {
+        p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters if p.kind is p.KEYWORD_ONLY
+    }
+    if bare := [name for name, (annotation, _) in fields.items() if annotation is inspect.Parameter.empty]:
+        raise TypeError(f"{factory.__name__}: option {bare[0]} has no type annotation")
     return pydantic.create_model("Options", __base__=Section, **fields)

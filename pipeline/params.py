@@ -4,7 +4,7 @@ What plug-ins ask of their own sections is checked in ``pipeline.options``.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from pipeline import plugins
 from pipeline.errors import InputError, ParamsError
 
-__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "Section", "fault_lines", "flat", "read_params"]
+__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "Section", "fault_lines", "flat", "read_params", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
 LIKE = "like"
@@ -141,6 +141,23 @@ def read_params(path: Path) -> Params:
         raise ParamsError(*fault_lines(path, error, Params)) from error
     _check_names(path, params)
     return params
+
+
+def unchanged(path: Path, before: Params, used: Callable[[Params], object]) -> None:
+    """Refuse to publish what was made with other params than stand in the file now.
+
+    DVC notes the params after a stage has ended: an edit while it ran would be taken for what its output was made with.
+
+    Args:
+        path: params.yaml.
+        before: What the stage read.
+        used: The part of it that the stage uses.
+
+    Raises:
+        InputError: If that part reads differently.
+    """
+    if used(read_params(path)) != used(before):
+        raise InputError(f"{path}: was changed while the stage ran, so its output is thrown away. Fix: run dvc repro again")
 
 
 def _check_names(path: Path, params: Params) -> None:

@@ -46,7 +46,9 @@ def source_tags() -> dict[str, str]:
         "mlflow.source.name": "stages/train.py",
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
-        "git.dirty": str(bool(_git("status", "--porcelain"))).lower(),
+        # DVC itself rewrites dvc.lock while a pipeline runs.
+        "git.dirty": str(bool(_git("status", "--porcelain", "--", ".", ":(exclude)dvc.lock"))).lower(),
+        "dvc.exp.name": os.environ.get("DVC_EXP_NAME", ""),
         PROCESS: f"{socket.gethostname()}:{os.getpid()}",
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipeline.data.ids import UNKNOWN, IdMap
@@ -37,6 +37,7 @@ class Recommender:
         items: ``[n_items, dim]``.
         seen: Items never recommended to a user again.
         popular: All item numbers, most popular first ``[n_items]``: the answer for users it does not know.
+        trained: Whether a user has training interactions ``[n_users]``; one without is as unknown as a new one.
     """
 
     user_ids: IdMap
@@ -45,19 +46,21 @@ class Recommender:
     items: Tensor
     seen: ItemLists
     popular: Tensor
+    trained: Tensor
 
     @classmethod
     def of(cls, split: Split, user_ids: IdMap, item_ids: IdMap, users: Tensor, items: Tensor) -> "Recommender":
         """One that masks what the evaluation masks (training and validation), so that the test metrics speak of it."""
         seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
         counts = torch.bincount(torch.tensor(split.train["item"].to_numpy()), minlength=split.n_items)
-        return cls(user_ids, item_ids, users, items, seen, torch.argsort(counts, descending=True, stable=True))
+        trained = torch.bincount(torch.tensor(split.train["user"].to_numpy()), minlength=split.n_users) > 0
+        return cls(user_ids, item_ids, users, items, seen, torch.argsort(counts, descending=True, stable=True), trained)
 
     def recommend(self, user_ids: Sequence[str], k: int = 10) -> pd.DataFrame:
         """The ``k`` best unseen items of each user.
 
         Args:
-            user_ids: Raw ids. An unknown one gets the most popular items, marked as such.
+            user_ids: Raw ids. One that is unknown, or has no training interaction, gets the most popular items, marked as such.
             k: Length of each list; shorter where a user has fewer unseen items.
 
         Returns:
@@ -70,7 +73,7 @@ class Recommender:
         if k < 1:
             raise ValueError(f"k must be >= 1, found {k}")
         numbers = torch.from_numpy(self.user_ids.numbers(user_ids))
-        known = numbers != UNKNOWN
+        known = (numbers != UNKNOWN) & self.trained[numbers]  # UNKNOWN is -1: looks up the last user, to no effect
         items = self.popular[:k].repeat(len(numbers), 1)
         scores = torch.full(items.shape, torch.nan)
         for places in torch.split(known.nonzero().squeeze(1), _BATCH):
@@ -95,8 +98,10 @@ class Recommender:
             "seen_offsets": self.seen.offsets,
             "seen_items": self.seen.items,
             "popular": self.popular,
+            "trained": self.trained,
         }
-        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, folder / "tensors.safetensors")
+        content = save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()})
+        (folder / "tensors.safetensors").write_bytes(content)  # safetensors' own writer hides what the system says
         write_json(folder / "ids.json", {"users": list(self.user_ids.index), "items": list(self.item_ids.index)})
 
     @classmethod
@@ -111,7 +116,7 @@ class Recommender:
         ids = read_json(folder / "ids.json")
         user_ids, item_ids = (IdMap(pd.Index(ids[kind], dtype="str")) for kind in ("users", "items"))
         seen = ItemLists(tensors["seen_offsets"], tensors["seen_items"], len(item_ids))
-        return cls(user_ids, item_ids, tensors["users"], tensors["items"], seen, tensors["popular"])
+        return cls(user_ids, item_ids, tensors["users"], tensors["items"], seen, tensors["popular"], tensors["trained"])
 
 
 class _Served:

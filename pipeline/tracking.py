@@ -152,6 +152,7 @@ def record(
 
 def _find_or_restore(client: "MlflowClient", training: Training, history: pd.DataFrame) -> "Run":
     made, experiment_id = dvc_hash(training.model), _experiment(client, training.dataset)
+    _end_orphans(client, experiment_id, training.name)
     if run := _find(client, experiment_id, training.name, made):
         return run
     run_id = _create_run(client, experiment_id, training)
@@ -173,13 +174,18 @@ def _connect() -> "MlflowClient":
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root() / 'mlflow.db'}"
-    client = mlflow.MlflowClient(uri)
-    if uri.startswith("sqlite"):
-        # Several first users at once would crash while creating the tables.
-        with (_root() / ".mlflow.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            client.search_experiments(max_results=1)
+    with _first_use():
+        client = mlflow.MlflowClient(uri)
+        client.search_experiments(max_results=1)
     return client
+
+
+@contextmanager
+def _first_use() -> Iterator[None]:
+    """One process at a time: several first users at once would crash while creating tables or an experiment."""
+    with (_root() / ".mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _root() -> Path:
@@ -189,12 +195,15 @@ def _root() -> Path:
 
 def _experiment(client: "MlflowClient", dataset: str) -> str:
     name = f"pmtrec-{dataset}"
-    if experiment := client.get_experiment_by_name(name):
-        return str(experiment.experiment_id)
-    # A server knows where to put artifacts; beside a database it would be the current folder, wherever that is.
-    beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
-    # The kind opens the UI's pages for training rather than those for language models.
-    return str(client.create_experiment(name, beside, {"mlflow.experimentKind": "custom_model_development"}))
+    with _first_use():
+        if experiment := client.get_experiment_by_name(name):
+            if experiment.lifecycle_stage == "deleted":  # in the UI, by hand; its name stays taken
+                client.restore_experiment(experiment.experiment_id)
+            return str(experiment.experiment_id)
+        # A server knows where to put artifacts; beside a database it would be the current folder, wherever that is.
+        beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
+        # The kind opens the UI's pages for training rather than those for language models.
+        return str(client.create_experiment(name, beside, {"mlflow.experimentKind": "custom_model_development"}))
 
 
 def _create_run(client: "MlflowClient", experiment_id: str, training: Training) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.errors import PmtrecError
+from pipeline.errors import MachineError, PmtrecError
+from pipeline.files import NO_ROOM_OR_ACCESS
 
 __all__ = ["parser", "run"]
 
@@ -55,6 +56,10 @@ def run(main: Callable[[], None]) -> NoReturn:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in NO_ROOM_OR_ACCESS:
+            place = error.filename or "a temporary file"
+            print(f"pmtrec: error: {place}: {error.strerror}. Fix: make room or give access", file=sys.stderr)
+            sys.exit(MachineError.exit_code)
         report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
         print(f"pmtrec: error: {type(error).__name__}: {error}: this is a defect of pmtrec. {report}", file=sys.stderr)
         sys.exit(_OUR_BUG)

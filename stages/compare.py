@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.comparison import Result, leader_board, to_markdown
 from pipeline.data.storage import read_parquet
 from pipeline.files import check_folder, new_folder, read_json, write_json
-from pipeline.params import read_params
+from pipeline.params import read_params, unchanged
 from pipeline.pictures import leader_board_picture, validation_picture
 from stages._stage import parser, run
 
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             write_json(out / "leaderboard" / row["dataset"] / f"{row['method']}.json", {name: row[name] for name in names})
         leader_board_picture(board, metric).savefig(out / "leaderboard.png")
         validation_picture(histories).savefig(out / "validation.png")
+        unchanged(args.params, params, lambda p: (p.datasets, p.methods, p.seeds, p.compare))
     log.info("%s", to_markdown(board, [metric], metric))
 
 

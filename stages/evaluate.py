@@ -10,7 +10,7 @@ from pipeline import plugins
 from pipeline.data.storage import load_split, write_parquet
 from pipeline.evaluation import ItemLists, coverage, per_user
 from pipeline.files import check_folder, new_folder, write_json
-from pipeline.params import read_params
+from pipeline.params import read_params, unchanged
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with new_folder(args.out) as out:
         write_json(out / "metrics.json", means)
         write_parquet(out / "per_user.parquet", values)
+        unchanged(args.params, params, lambda p: p.evaluate)
 
 
 if __name__ == "__main__":

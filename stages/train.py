@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Never
 
 import pandas as pd
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tqdm import tqdm
 
 from pipeline import tracking
@@ -14,7 +14,7 @@ from pipeline.assembly import assemble
 from pipeline.data.storage import load_relations, load_split
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.options import plugin_options
-from pipeline.params import flat, read_params
+from pipeline.params import flat, read_params, unchanged
 from pipeline.provenance import Training
 from pipeline.training import VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
 from stages._stage import parser, run
@@ -57,10 +57,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         best = max(history, key=lambda row: row[VALIDATION_METRIC])
         log.info("%s: best epoch %d, NDCG@20 on validation %.4f", name, best["epoch"], best[VALIDATION_METRIC])
         with new_folder(args.out) as out:
-            save_file(parts.tables(), out / "embeddings.safetensors")
-            save_file(parts.state(), out / "state.safetensors")
+            (out / "embeddings.safetensors").write_bytes(save(parts.tables()))
+            (out / "state.safetensors").write_bytes(save(parts.state()))
             pd.DataFrame(history).to_csv(out / "history.csv", index=False)
             write_json(out / "model.json", {"params": described, "best": best})
+            unchanged(args.params, params, lambda p: (p.train, p.encoders.get(encoder[0]), p.losses.get(loss[0])))
 
 
 def _show(bar: "tqdm[Never]", name: str, epoch: Epoch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
-from pipeline.files import check_folder, dvc_hash, new_folder
+from pipeline.files import MANIFEST, check_folder, dvc_hash, new_folder
 
 
 def filled(folder: Path, content: str = "a") -> Path:
@@ -92,3 +92,11 @@ def test_hash_is_the_one_that_dvc_writes(tmp_path: Path) -> None:
 def test_manifest_names_every_file(tmp_path: Path) -> None:
     manifest = json.loads((filled(tmp_path / "out") / "manifest.json").read_text())
     assert list(manifest["sha256"]) == ["sub/x"]
+
+
+def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as out:
+        (out / "a").write_text("1")
+    (tmp_path / "out" / MANIFEST).write_text("{")
+    with pytest.raises(IntegrityError, match="the bytes are not those that were written"):
+        check_folder(tmp_path / "out")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,7 @@ def recommender() -> Recommender:
         torch.tensor([[1.0], [2.0], [3.0]]),
         ItemLists.of([interactions([(1, 2)])], 2, 3),
         torch.tensor([1, 2, 0]),
+        torch.tensor([True, True]),
     )
 
 
@@ -45,6 +47,14 @@ def test_unknown_users_get_what_is_popular(recommender: Recommender) -> None:
     assert answer["item_id"].tolist() == ["b", "c"]
     assert not answer["known_user"].any()
     assert answer["score"].isna().all()
+
+
+def test_a_user_without_training_interactions_is_as_unknown_as_a_new_one(recommender: Recommender) -> None:
+    """Its embedding was never moved; scores from it would be noise."""
+    untrained = replace(recommender, trained=torch.tensor([True, False]))
+    answer = untrained.recommend(["y", "x"], k=1)
+    assert answer["known_user"].tolist() == [False, True]
+    assert answer["item_id"].tolist() == ["b", "c"]
 
 
 def test_nobody_gets_an_empty_table(recommender: Recommender) -> None:

@@ -77,7 +77,9 @@ def read_text(path: Path, delimiter: str, columns: list[str], *, header: bool = 
             path,
             # Only a single-threaded reader knows the row numbers.
             read_options=pyarrow.csv.ReadOptions(use_threads=False, column_names=None if header else columns),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, quote_char=False, invalid_row_handler=refuse),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, quote_char=False, invalid_row_handler=refuse, ignore_empty_lines=False
+            ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
             ),

@@ -75,3 +75,10 @@ def test_many_problems_are_counted_and_twenty_shown(tmp_path: Path) -> None:
     lines = str(refused.value).splitlines()
     assert len(lines) == 21
     assert lines[-1] == "... and 13 more problems of the same file"
+
+
+def test_an_empty_line_is_a_row_with_its_number(tmp_path: Path) -> None:
+    for content, place in (("a,b,1\n\na,b\n", "t.csv:3:"), ("a,b,1\n\na,b,2\n", "t.csv:2")):
+        with pytest.raises(InputError) as refused:
+            read_text(written(tmp_path, content), ",", RATED)
+        assert str(refused.value).split(" ")[0] == place

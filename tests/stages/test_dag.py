@@ -1,7 +1,10 @@
 """The whole DAG through the stages' main, on the demo data with a short training, and what MLflow then knows."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from pipeline import tracking
-from pipeline.errors import IntegrityError, MachineError
+from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.files import dvc_hash
 from stages import build_tasks, check, compare, download, evaluate, preprocess, track, train
 from tests.sources import ROOT
@@ -215,7 +218,7 @@ def test_an_interrupted_run_is_ended_and_leaves_no_output(
     def stop(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(train, "save_file", stop)
+    monkeypatch.setattr(train, "save", stop)
     project.change_params(**{"seeds:": "seeds:  "})
     shutil.rmtree(project.root / "models/demo/pmtrec/0")
     with pytest.raises(type(error)):
@@ -254,3 +257,52 @@ def test_a_run_whose_process_was_killed_is_ended_by_the_next(project: Project, m
     assert orphan.info.status == "RUNNING"
     project.train("pmtrec")
     assert {run.info.run_id: run.info.status for run in project.runs()}[orphan.info.run_id] == "KILLED"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"), [("cutoffs: [10, 20]", "cutoffs: [10, 20, 30]", False), ("lr: 5e-3", "lr: 6e-3", True)]
+)
+def test_params_that_change_while_a_training_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch, old: str, new: str, refused: bool
+) -> None:
+    """DVC would note the new value for an output of the old one. What the stage does not use may change."""
+
+    def edit_and_save(tensors: dict[str, torch.Tensor]) -> bytes:
+        if old in (project.root / "params.yaml").read_text():
+            project.change_params(**{old: new})
+        return save(tensors)
+
+    monkeypatch.setattr(train, "save", edit_and_save)
+    model = project.root / "models/demo/pmtrec/0"
+    before = dvc_hash(model)
+    shutil.rmtree(model)
+    if not refused:
+        assert dvc_hash(project.train("pmtrec")) == before
+        return
+    with pytest.raises(InputError, match="was changed while the stage ran, so its output is thrown away"):
+        project.train("pmtrec")
+    assert not model.exists()
+    assert project.runs()[-1].info.status == "FAILED"
+
+
+def test_an_experiment_that_was_deleted_in_the_ui_comes_back(project: Project) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.root}/mlflow.db")
+    experiment = client.get_experiment_by_name("pmtrec-demo")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    project.track("pmtrec")
+    restored = client.get_experiment_by_name("pmtrec-demo")
+    assert restored is not None
+    assert restored.lifecycle_stage == "active"
+    client.delete_experiment(experiment.experiment_id)  # so that the database is as the other tests found it
+    client.restore_experiment(experiment.experiment_id)
+
+
+def test_two_first_users_at_once_get_one_experiment(tmp_path: Path) -> None:
+    """Both make the database; without a lock one of them would crash."""
+    code = "from pipeline import tracking; print(tracking._experiment(tracking._connect(), 'demo'))"
+    ours = os.environ | {"DVC_ROOT": str(tmp_path)}
+    start = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=ours, stdout=subprocess.PIPE) for _ in range(2)]
+    assert [process.communicate()[0] for process in start] == [b"1\n", b"1\n"]

@@ -44,6 +44,15 @@ def test_a_defect_is_said_to_be_one() -> None:
     )
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a device that is always full")
+def test_a_full_disk_outside_of_an_output_is_the_machines_fault() -> None:
+    done = run("def main(): open('/dev/full', 'w', buffering=1).write('x' * 10000 + chr(10))")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "pmtrec: error: a temporary file: No space left on device. Fix: make room or give access\n",
+    )
+
+
 def test_debug_shows_the_traceback() -> None:
     done = run("def main(): raise ValueError('no')", PMTREC_DEBUG="1")
     assert "Traceback (most recent call last)" in done.stderr

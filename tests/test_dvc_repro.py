@@ -61,11 +61,11 @@ def test_the_life_of_a_project(clone: Clone) -> None:
 
     assert clone.repro() == {"ran": [], "cached": []}
 
-    clone.change("temperature: 0.5", "temperature: 0.7")
+    clone.change("warm_up: 0.0", "warm_up: 0.5")
     only_that_rule = [f"{stage}@{of('pmtrec')}" for stage in ("evaluate", "track", "train")]
     assert clone.repro() == {"ran": ["check", "compare", *only_that_rule], "cached": []}
 
-    clone.change("temperature: 0.7", "temperature: 0.5")
+    clone.change("warm_up: 0.5", "warm_up: 0.0")
     back = clone.repro()
     assert back["ran"] == [f"track@{of('pmtrec')}"]
     assert {f"train@{of('pmtrec')}", f"evaluate@{of('pmtrec')}", "compare"} <= set(back["cached"])
@@ -78,7 +78,7 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     edited = [f"{stage}@demo-pmtrec-{seed}" for stage in ("train",) for seed in (0, 1)]
     assert clone.repro()["ran"] == ["check", *edited], "only that rule is trained again, and gives the same bytes"
 
-    assert "combiners.pmtrec.temperature" not in clone.dvc("params", "diff")
+    assert "combiners.pmtrec.warm_up" not in clone.dvc("params", "diff")
     assert "reports/leaderboard/demo/pmtrec.json" in clone.dvc("metrics", "show")
     runs = subprocess.run(
         [sys.executable, "-c", "import mlflow; print(len(mlflow.search_runs(search_all_experiments=True)))"],
@@ -88,7 +88,7 @@ def test_the_life_of_a_project(clone: Clone) -> None:
         text=True,
         check=True,
     )
-    # Two methods, one of them with two temperatures, and two with a second seed.
+    # Two methods, one of them with two warm-ups, and two with a second seed.
     assert int(runs.stdout) == 2 + 1 + 2
 
     clone.change("  - pmtrec\n", "  - pmtrek\n")

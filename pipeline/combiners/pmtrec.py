@@ -29,11 +29,15 @@ class PMTRec(Combiner):
 
         n[e,t] = ||g[e,t]||_2                                         (norm_decay > 0: its running mean)
         m[e,t] = n[e,t] / mean of n[e,.] over A(e)                    (scale)
-        w[e,t] = softmax over A(e) of m[e,t] / temperature            (weights; GMB)
+        w[e,t] = (1 / m[e,t]) / sum over A(e) of 1 / m[e,t]           (weights; GMB)
         w[e,t] = (1 - l(s)) w[e,t] + l(s) 1[t = main]                 (focus; TF)
         c[e]   = |A(e)| * sum over A(e) of w[e,t] g[e,t]              (length)
 
     The factor |A(e)| keeps the length of the plain sum: with uniform weights c[e] is the equal-weights gradient.
+
+    The published description passes the norms through a softmax with a temperature, "so that small gradients are not
+    ignored": that is ``weights="softmax"``. The inverse does so more directly, and was the best form on the validation parts
+    of LastFM, Yelp and Amazon.
 
     Why the norms are made scale-free: those of a mean-reduced loss are 1e-2 to 1e-4, on which a softmax is nearly uniform.
     Under optimisers that undo the scale of a row (Adam, Adagrad) only the mix of directions matters.
@@ -47,8 +51,8 @@ class PMTRec(Combiner):
             ``"global"`` all rows together (no personalisation).
         scale: How norms are made comparable: ``"row"`` over the mean of the entity's tasks, ``"running"`` over the running
             mean of the task in the table, ``"none"`` not.
-        weights: From comparable norms m to weights: ``"softmax"`` of m / temperature, ``"proportional"`` m / sum m,
-            ``"inverse"`` (1 / m) / sum (1 / m), ``"uniform"`` 1 / |A| (no GMB).
+        weights: From comparable norms m to weights: ``"inverse"`` as above, ``"softmax"`` of m / temperature,
+            ``"proportional"`` m / sum m, ``"uniform"`` 1 / |A| (no GMB).
         temperature: Of the softmax; > 0. Large: uniform weights. Small: the longest gradient takes all.
         norm_decay: Of the running mean of an entity's norms, in [0, 1); 0: this step's norms alone.
         length: Of c[e]: ``"keep"`` as above, ``"mean"`` without the factor |A(e)|, ``"main"`` the length of the main task's
@@ -77,7 +81,7 @@ class PMTRec(Combiner):
         *,
         granularity: Granularity = "entity",
         scale: Literal["row", "running", "none"] = "row",
-        weights: Literal["softmax", "proportional", "inverse", "uniform"] = "softmax",
+        weights: Literal["inverse", "softmax", "proportional", "uniform"] = "inverse",
         temperature: float = 0.5,
         norm_decay: float = 0.0,
         length: Literal["keep", "mean", "main"] = "keep",

@@ -10,7 +10,9 @@ from tests.combiners._rows import TABLES, build, combine, random_rows, row_gradi
 
 
 def pmtrec(gradients: RowGradients, progress: float = 0.0, **options: Any) -> Combined:
-    return combine("pmtrec", gradients, step(progress, n_tasks=len(gradients.values)), **options)
+    """With the softmax, unless another form is asked for: it is the form with the most to go wrong."""
+    at = step(progress, n_tasks=len(gradients.values))
+    return combine("pmtrec", gradients, at, **{"weights": "softmax"} | options)
 
 
 def weights(gradients: RowGradients, progress: float = 0.0, row: int = 0, **options: Any) -> list[float]:

@@ -47,6 +47,7 @@ lint: install
 
 ui: install
 	@echo "== MLflow UI on http://127.0.0.1:5000 (this machine only, no password); stop it with Ctrl+C"
+	@case "$$MLFLOW_TRACKING_URI" in http*) echo "runs are on a server: open $$MLFLOW_TRACKING_URI"; exit 1;; esac
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
 

@@ -22,6 +22,7 @@ except ImportError:  # the training core needs torch, numpy and pandas alone
 
 __all__ = ["adam", "bpr", "distinct", "find_pairs", "gather", "is_compiled_for", "top_k", "weighted_sum"]
 
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -33,10 +34,10 @@ def is_compiled_for(tensor: Tensor) -> bool:
 
 
 def _compiled(function: _F) -> _F:
-    """Sums may be reordered, so that they vectorise; NaN and infinity keep their meaning, so that they are noticed."""
+    """So that loops vectorise, sums may be reordered and a division by zero is no error; NaN and infinity stay what they are."""
     if numba is None:
         return function
-    return cast(_F, numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})(function))
+    return cast(_F, numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function))
 
 
 def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:
@@ -198,13 +199,13 @@ def adam(
     beta1, beta2, eps = number(constants[0]), number(constants[1]), number(constants[2])
     lr, shrink = number(constants[3]), number(constants[4])
     rest1, rest2 = number(1.0 - constants[0]), number(1.0 - constants[1])
-    first, second = moments[:, 0], moments[:, 1]
     for r in range(rows.size):
         if r + _AHEAD < rows.size:
             _prefetch(table, rows[r + _AHEAD])
-            _prefetch(first, rows[r + _AHEAD])
-            _prefetch(second, rows[r + _AHEAD])
-        weight, m, v, gradient = table[rows[r]], first[rows[r]], second[rows[r]], gradients[r]
+            _prefetch(moments[rows[r + _AHEAD]], 0)
+            _prefetch(moments[rows[r + _AHEAD]], 1)
+        weight, state, gradient = table[rows[r]], moments[rows[r]], gradients[r]
+        m, v = state[0], state[1]
         for d in range(table.shape[1]):
             g = gradient[d]
             m[d] = beta1 * m[d] + rest1 * g

@@ -14,7 +14,7 @@ class CAGrad(Combiner):
     """argmax over d of min over t of <g_t, d> subject to |d - g_0| <= c |g_0|, with g_0 the mean gradient.
 
     Liu et al., NeurIPS 2021, algorithm 1. By TorchJD, which solves it with CLARABEL. There is no closed form and hence no
-    granularity ``entity``: a solve takes a millisecond, and a step touches thousands of entities.
+    granularity ``entity``: a solve takes milliseconds, and a step touches thousands of entities.
 
     Args:
         tasks: See the base class.

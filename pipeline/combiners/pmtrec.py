@@ -138,7 +138,7 @@ class PMTRec(Combiner):
             norms = running_mean(self.norms, groups.states, norms.to(self.norms.dtype), present, self.norm_decay).to(norms)
             norms = norms * present
         if self.scale == "row":
-            mean = norms.sum(dim=0) / present.sum(dim=0)
+            mean: Tensor = reduce(torch.add, norms) / present.sum(dim=0)
         elif self.scale == "running":
             shape = (len(self.tasks), len(self.tables))
             total = norms.new_zeros(shape).index_add_(1, groups.tables, norms)
@@ -153,20 +153,19 @@ class PMTRec(Combiner):
 
     def _balance(self, norms: Tensor, present: Tensor) -> Tensor:
         """The weights of GMB ``[n_tasks, n_groups]``: they sum to 1 over A(e) and are zero elsewhere."""
+        shares: Tensor = present.to(norms.dtype)
         if self.weights == "softmax":
             # Written out, because torch.softmax is slow over so few numbers and, over the first dimension, its last bits
             # depend on the number of threads. An absent task has the norm 0, which changes no maximum.
             shares = ((norms - reduce(torch.maximum, norms)) / self.temperature).exp_().mul_(present)
-            weights: Tensor = shares / reduce(torch.add, shares)
-            return weights
-        shares = present.to(norms.dtype)
-        if self.weights == "proportional":
+        elif self.weights == "proportional":
             shares = norms.where(norms.sum(dim=0) > 0, shares)
         elif self.weights == "inverse":
             # The shortest gets 1 and the others their part of it; a gradient of zero moves nothing, whatever its weight.
-            shortest = norms.where(norms > 0, torch.inf).amin(dim=0)
+            shortest = reduce(torch.minimum, norms.where(norms > 0, torch.inf))
             shares = torch.where(norms > 0, shortest / norms, shares)
-        return shares / shares.sum(dim=0)
+        total: Tensor = reduce(torch.add, shares)
+        return shares / total
 
     def _focus(self, weights: Tensor, main: Tensor, focus: float) -> Tensor:
         """TF; ``main`` ``[n_groups]`` says where the main task is."""

@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pipeline import kernels
+from pipeline.compiling import is_compiled_for
+from pipeline.ranking import best_unseen
 
 __all__ = ["NOTHING", "ItemLists", "coverage", "find_hits", "per_user", "top_k"]
 
@@ -74,11 +75,11 @@ def top_k(users_table: Tensor, items_table: Tensor, seen: ItemLists, users: Tens
         Items ``[n, k]`` and scores ``[n, k]``; ``NOTHING`` and -inf where fewer than k items are unseen.
     """
     scores = users_table[users] @ items_table.T
-    if kernels.is_compiled_for(scores):
+    if is_compiled_for(scores):
         items = torch.full((users.numel(), k), NOTHING)
         best = torch.full((users.numel(), k), -torch.inf, dtype=scores.dtype)
         known = (seen.offsets.numpy(), seen.items.numpy())
-        kernels.top_k(scores.numpy(), users.numpy(), *known, items.numpy(), best.numpy())
+        best_unseen(scores.numpy(), users.numpy(), *known, items.numpy(), best.numpy())
         return items, best
     scores[seen.pairs(users)] = -torch.inf
     n_items = scores.shape[1]

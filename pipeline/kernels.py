@@ -1,78 +1,31 @@
 """Hot loops of a training step in numba, each the twin of some plain PyTorch or NumPy that stays the reference.
 
 On a CPU a step moves a few thousand rows, and most of its time goes into passes over memory between small operations. Each
-loop here makes one pass where PyTorch makes several. They work in place on NumPy views of CPU tensors, run on one core and
-are compiled at their first call (cached beside this file). Where numba is not installed, and on a GPU, the reference runs.
+loop here makes one pass where PyTorch makes several. They work in place on NumPy views of CPU tensors and run on one core.
+Where numba is not installed, and on a GPU, the reference runs.
 """
-
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-try:
-    import numba
-    from llvmlite import ir
-    from numba.core import cgutils
-    from numba.extending import intrinsic
-except ImportError:  # the training core needs torch, numpy and pandas alone
-    numba = None  # type: ignore[assignment]
+from pipeline.compiling import AHEAD, compiled, is_compiled_for, prefetch
 
-__all__ = ["adam", "bpr", "distinct", "find_pairs", "gather", "is_compiled_for", "top_k", "weighted_sum"]
+__all__ = ["adam", "bpr", "distinct", "find_pairs", "gather", "is_compiled_for", "pmtrec", "weighted_sum"]
 
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
-_F = TypeVar("_F", bound=Callable[..., Any])
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
-def is_compiled_for(tensor: Tensor) -> bool:
-    """Whether the loops can work on ``tensor``."""
-    return numba is not None and tensor.device.type == "cpu" and tensor.is_contiguous()
-
-
-def _compiled(function: _F) -> _F:
-    """So that loops vectorise, sums may be reordered and a division by zero is no error; NaN and infinity stay what they are."""
-    if numba is None:
-        return function
-    return cast(_F, numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function))
-
-
-def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:
-    """Code that asks the memory for a row of a table, without waiting for it (llvm.prefetch)."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        table = context.make_array(signature.args[0])(context, builder, arguments[0])
-        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
-        stride = cgutils.unpack_tuple(builder, table.strides)[0]  # type: ignore[no-untyped-call]
-        first, start = builder.bitcast(table.data, byte), builder.mul(arguments[1], stride)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
-        for line in range(_LINES):
-            place = builder.gep(first, [builder.add(start, ir.Constant(start.type, _LINE_BYTES * line))])
-            builder.call(ask, [place, number(1), number(3), number(1)])  # to write, into the nearest cache, data
-        return context.get_dummy_value()
-
-    return numba.void(rows, row), generate
-
-
-_AHEAD = 8  # rows; the memory answers in about the time that so many take
-_LINE_BYTES, _LINES = 64, 4  # of the cache; the rest of a longer row comes by itself
-_prefetch: Any = intrinsic(_prefetch_call) if numba is not None else None
-
-
-@_compiled
+@compiled
 def gather(table: _Floats, rows: _Ints, out: _Floats) -> None:
     """``out[i] = table[rows[i]]``. The twin of ``torch.index_select``."""
     for i in range(rows.size):
-        if i + _AHEAD < rows.size:
-            _prefetch(table, rows[i + _AHEAD])
+        if i + AHEAD < rows.size:
+            prefetch(table, rows[i + AHEAD])
         out[i] = table[rows[i]]
 
 
-@_compiled
+@compiled
 def distinct(values: _Ints, seen: npt.NDArray[np.bool_], found: _Ints) -> int:
     """Distinct ``values`` in order of appearance, without a sort.
 
@@ -95,7 +48,7 @@ def distinct(values: _Ints, seen: npt.NDArray[np.bool_], found: _Ints) -> int:
     return n_found
 
 
-@_compiled
+@compiled
 def find_pairs(heads: _Ints, tails: _Ints, offsets: _Ints, known: _Ints, found: npt.NDArray[np.bool_]) -> None:
     """``found[i]``: whether tails[i] is among the ascending ``known[offsets[h]:offsets[h + 1]]`` of h = heads[i].
 
@@ -113,7 +66,7 @@ def find_pairs(heads: _Ints, tails: _Ints, offsets: _Ints, known: _Ints, found: 
         found[i] = low < end and known[low] == tails[i]
 
 
-@_compiled
+@compiled
 def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _Floats) -> float:
     """The BPR loss of a batch in closed form; adds its gradient to ``gradient``. The twin of autograd on ``losses.bpr.BPR``.
 
@@ -131,10 +84,10 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
     zero, one, share = number(0), number(1), number(1 / batch)
     slopes = np.empty(batch, rows.dtype)
     for i in range(batch):
-        if i + _AHEAD < batch:
-            _prefetch(rows, heads[i + _AHEAD])
-            _prefetch(rows, tails[i + _AHEAD])
-            _prefetch(rows, negatives[i + _AHEAD])
+        if i + AHEAD < batch:
+            prefetch(rows, heads[i + AHEAD])
+            prefetch(rows, tails[i + AHEAD])
+            prefetch(rows, negatives[i + AHEAD])
         head, tail, negative = heads[i], tails[i], negatives[i]
         margin = zero
         for d in range(dim):
@@ -147,10 +100,10 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
         loss += max(-margin, zero) + np.log1p(small)
         slopes[i] = -share * (small if margin >= zero else one) / (one + small)
     for i in range(batch):
-        if i + _AHEAD < batch:
-            _prefetch(gradient, heads[i + _AHEAD])
-            _prefetch(gradient, tails[i + _AHEAD])
-            _prefetch(gradient, negatives[i + _AHEAD])
+        if i + AHEAD < batch:
+            prefetch(gradient, heads[i + AHEAD])
+            prefetch(gradient, tails[i + AHEAD])
+            prefetch(gradient, negatives[i + AHEAD])
         head, tail, negative, slope = heads[i], tails[i], negatives[i], slopes[i]
         for d in range(dim):
             gradient[head, d] += slope * (rows[tail, d] - rows[negative, d])
@@ -161,7 +114,7 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
     return loss / batch
 
 
-@_compiled
+@compiled
 def weighted_sum(values: _Floats, weights: _Floats, total: _Floats) -> None:
     """``total[e]``: the sum over t of weights[t, e] * values[t, e]. The twin of the same in ``combiners._base``.
 
@@ -182,7 +135,91 @@ def weighted_sum(values: _Floats, weights: _Floats, total: _Floats) -> None:
                     of_row[d] += weight * value[d]
 
 
-@_compiled
+INVERSE, SOFTMAX, PROPORTIONAL, UNIFORM = range(4)  # forms of the weights of PMTRec
+
+
+@compiled
+def pmtrec(  # noqa: PLR0912  # the branches are the options of the rule
+    values: _Floats,
+    present: npt.NDArray[np.bool_],
+    form: int,
+    by_row: bool,
+    temperature: float,
+    logit: bool,
+    focus: float,
+    fade: bool,
+    keep: bool,
+    weights: _Floats,
+    total: _Floats,
+) -> None:
+    """PMTRec per entity in one pass over the gradients. The twin of ``combiners.pmtrec``, where the formulas are.
+
+    Args:
+        values: ``[n_tasks, n_rows, dim]``.
+        present: ``[n_tasks, n_rows]``; every row has a task.
+        form: Of the weights.
+        by_row: Whether norms are divided by the mean of the row.
+        temperature: Of the softmax.
+        logit: Whether the focus is of that kind, else it is convex.
+        focus: l(s).
+        fade: Whether rows without the main task fade.
+        keep: Whether weights are multiplied by the number of tasks of the row.
+        weights: Out, ``[n_tasks, n_rows]``.
+        total: Out, ``[n_rows, dim]``.
+    """
+    n_tasks, n_rows, dim = values.shape
+    shares = np.empty(n_tasks)
+    for row in range(n_rows):
+        n_present, length, longest, shortest = 0, 0.0, 0.0, np.inf
+        for task in range(n_tasks):
+            shares[task] = 0.0
+            if present[task, row]:
+                value, square = values[task, row], values.dtype.type(0)
+                for d in range(dim):
+                    square += value[d] * value[d]
+                norm = np.float64(np.sqrt(square))
+                shares[task] = norm
+                n_present += 1
+                length += norm
+                longest = max(longest, norm)
+                if norm > 0:
+                    shortest = min(shortest, norm)
+        mean = length / n_present if by_row and length > 0 else 1.0
+        of_all = 0.0
+        for task in range(n_tasks):
+            if present[task, row]:
+                norm = shares[task]
+                share = 1.0
+                if form == SOFTMAX:
+                    share = np.exp((norm - longest) / mean / temperature)
+                elif form == PROPORTIONAL and length > 0:
+                    share = norm
+                elif form == INVERSE and norm > 0:
+                    share = shortest / norm
+                shares[task] = share
+                of_all += share
+        if present[0, row]:
+            main = shares[0] / of_all
+            if logit:
+                rest = main + (1 - focus) * (of_all - shares[0]) / of_all
+                main, side = (main / rest, (1 - focus) / rest) if rest > 0 else (1.0, 0.0)
+            else:
+                main, side = (1 - focus) * main + focus, 1 - focus
+        else:
+            main, side = 0.0, (1 - focus) if fade else 1.0
+        count = n_present if keep else 1
+        of_row = total[row]
+        of_row[:] = 0
+        for task in range(n_tasks):
+            weight = values.dtype.type(count * (main if task == 0 else side * shares[task] / of_all))
+            weights[task, row] = weight
+            if weight != 0:
+                value = values[task, row]
+                for d in range(dim):
+                    of_row[d] += weight * value[d]
+
+
+@compiled
 def adam(
     table: _Floats, moments: _Floats, rows: _Ints, gradients: _Floats, constants: tuple[float, float, float, float, float]
 ) -> None:
@@ -200,10 +237,10 @@ def adam(
     lr, shrink = number(constants[3]), number(constants[4])
     rest1, rest2 = number(1.0 - constants[0]), number(1.0 - constants[1])
     for r in range(rows.size):
-        if r + _AHEAD < rows.size:
-            _prefetch(table, rows[r + _AHEAD])
-            _prefetch(moments[rows[r + _AHEAD]], 0)
-            _prefetch(moments[rows[r + _AHEAD]], 1)
+        if r + AHEAD < rows.size:
+            prefetch(table, rows[r + AHEAD])
+            prefetch(moments[rows[r + AHEAD]], 0)
+            prefetch(moments[rows[r + AHEAD]], 1)
         weight, state, gradient = table[rows[r]], moments[rows[r]], gradients[r]
         m, v = state[0], state[1]
         for d in range(table.shape[1]):
@@ -211,63 +248,3 @@ def adam(
             m[d] = beta1 * m[d] + rest1 * g
             v[d] = beta2 * v[d] + rest2 * g * g
             weight[d] = shrink * weight[d] - lr * m[d] / (np.sqrt(v[d]) + eps)
-
-
-_BLOCK = 64
-
-
-@_compiled
-def top_k(scores: _Floats, users: _Ints, offsets: _Ints, seen: _Ints, items: _Ints, best: _Floats) -> None:
-    """The k largest scores of unseen items for every user, the largest first; of equal ones the first.
-
-    The twin of a stable sort of the scores in which seen items have -inf.
-
-    The k-th largest of the maxima of blocks is a bound that at least k scores reach, and few others.
-
-    Args:
-        scores: ``[n, n_items]``, without NaN; -inf is never taken. Those of seen items become -inf.
-        users: Of the rows ``[n]``.
-        offsets: User u has seen ``seen[offsets[u]:offsets[u + 1]]``.
-        seen: Items.
-        items: Out, places in the row ``[n, k]``; untouched where there are fewer than k.
-        best: Out, their scores; -inf at first.
-    """
-    k, n_items = items.shape[1], scores.shape[1]
-    n_blocks = (n_items + _BLOCK - 1) // _BLOCK
-    maxima, bounds, ignored = np.empty(n_blocks, scores.dtype), np.empty(k, scores.dtype), np.empty(k, np.int64)
-    for row in range(scores.shape[0]):
-        for item in seen[offsets[users[row]] : offsets[users[row] + 1]]:
-            scores[row, item] = -np.inf
-        _block_maxima(scores[row], maxima)
-        bounds[:] = -np.inf
-        for maximum in maxima:
-            _insert(maximum, 0, bounds, ignored)
-        bound = bounds[k - 1]
-        for block in range(n_blocks):
-            if maxima[block] >= bound:
-                for item in range(block * _BLOCK, min((block + 1) * _BLOCK, n_items)):
-                    if scores[row, item] >= bound:
-                        _insert(scores[row, item], item, best[row], items[row])
-
-
-@_compiled
-def _block_maxima(scores: _Floats, maxima: _Floats) -> None:
-    """The largest of every ``_BLOCK`` scores."""
-    for block in range(maxima.size):
-        highest = scores[block * _BLOCK]
-        for score in scores[block * _BLOCK : (block + 1) * _BLOCK]:
-            if score > highest:  # noqa: PLR1730  # max() would not be vectorised
-                highest = score
-        maxima[block] = highest
-
-
-@_compiled
-def _insert(value: float, place: int, values: _Floats, places: _Ints) -> None:
-    """Put a value behind all that are not smaller into descending ``values``, whose last one drops out."""
-    at = values.size - 1
-    if not value > values[at]:
-        return
-    while at > 0 and values[at - 1] < value:
-        values[at], places[at] = values[at - 1], places[at - 1]
-        at -= 1
-    values[at], places[at] = value, place

@@ -1,5 +1,7 @@
 """Every compiled loop against the plain PyTorch or NumPy that it stands for."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,9 @@ from pipeline.batches import batches
 from pipeline.combiners._base import weighted_sum
 from pipeline.data.relation import ITEM, USER
 from pipeline.optimizers import Adam
+from pipeline.ranking import best_unseen
 from pipeline.sampling import Sampler, Triplets
-from tests.combiners._rows import random_rows
+from tests.combiners._rows import combine, random_rows, step
 from tests.toy import relation
 
 
@@ -76,7 +79,7 @@ def test_top_k_is_a_stable_sort(n_items: int, k: int) -> None:
     items, best = torch.full((30, k), -1), torch.full((30, k), -torch.inf)
     users, offsets, seen = torch.arange(30), torch.zeros(31, dtype=torch.int64), torch.tensor([2])
     offsets[6:] = 1  # user 5 has seen item 2
-    kernels.top_k(scores.numpy(), users.numpy(), offsets.numpy(), seen.numpy(), items.numpy(), best.numpy())
+    best_unseen(scores.numpy(), users.numpy(), offsets.numpy(), seen.numpy(), items.numpy(), best.numpy())
     assert scores[5, 2] == -torch.inf
     sorted_, order = torch.sort(scores, dim=1, descending=True, stable=True)
     for row in range(30):
@@ -92,3 +95,23 @@ def test_weighted_sums_are_the_reference() -> None:
     with pytest.MonkeyPatch.context() as patch:
         reference(patch)
         torch.testing.assert_close(total, weighted_sum(gradients, weights).values, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("form", ["inverse", "softmax", "proportional", "uniform"])
+@pytest.mark.parametrize("focus", ["convex", "logit", "none"])
+@pytest.mark.parametrize(
+    "options", [{}, {"scale": "none"}, {"without_main": "keep"}, {"length": "mean"}, {"temperature": 0.01}], ids=str
+)
+@pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
+def test_pmtrec_in_one_pass_is_the_reference(form: str, focus: str, options: dict[str, Any], progress: float) -> None:
+    """Also where gradients are zero, all of a row or one task's."""
+    gradients = random_rows()
+    gradients.values[:, 1] = 0
+    gradients.values[1, 2] = 0
+    options = {"weights": form, "focus": focus} | options
+    found = combine("pmtrec", gradients, step(progress), **options)
+    with pytest.MonkeyPatch.context() as patch:
+        reference(patch)
+        expected = combine("pmtrec", gradients, step(progress), **options)
+    torch.testing.assert_close(found.values, expected.values, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(found.weights, expected.weights, rtol=1e-12, atol=1e-14)

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pipeline import kernels
 from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._groups import Granularity, Groups, n_states, running_mean
 
@@ -20,6 +21,12 @@ __all__ = ["PMTRec"]
 
 _STEEPNESS = 5.0  # of the exponential schedule: half of the way it has made e^-2.5, 8% of the change
 _SCALE_DECAY = 0.99
+_FORMS = {
+    "inverse": kernels.INVERSE,
+    "softmax": kernels.SOFTMAX,
+    "proportional": kernels.PROPORTIONAL,
+    "uniform": kernels.UNIFORM,
+}
 
 
 class PMTRec(Combiner):
@@ -110,6 +117,9 @@ class PMTRec(Combiner):
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
         """See the class."""
+        per_entity = self.granularity == "entity" and self.scale != "running" and not self.norm_decay and self.length != "main"
+        if per_entity and kernels.is_compiled_for(gradients.values):
+            return self._in_one_pass(gradients, self.focus_at(step.progress))
         groups = Groups(gradients, self.granularity, len(self.tables))
         weights = self._balance(self._comparable_norms(groups), groups.present)
         weights = self._focus(weights, groups.present[0], self.focus_at(step.progress))
@@ -130,6 +140,25 @@ class PMTRec(Combiner):
             "step": 1.0,
         }
         return self.focus_end * shape[self.schedule]
+
+    def _in_one_pass(self, gradients: RowGradients, focus: float) -> Combined:
+        """The same, compiled: it costs hardly more than a sum."""
+        values, weights = gradients.values, torch.empty_like(gradients.values[..., 0])
+        total = torch.empty_like(values[0])
+        kernels.pmtrec(
+            values.numpy(),
+            gradients.present.numpy(),
+            _FORMS[self.weights],
+            self.scale == "row",
+            self.temperature,
+            self.focus == "logit",
+            focus,
+            self.without_main == "fade",
+            self.length == "keep",
+            weights.numpy(),
+            total.numpy(),
+        )
+        return Combined(total, weights)
 
     def _comparable_norms(self, groups: Groups) -> Tensor:
         """M ``[n_tasks, n_groups]``."""

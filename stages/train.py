@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     rule = (method["rule"], method["options"])
     parts = assemble(relations, seed, device, dim=params.train.dim, encoder=encoder, loss=loss, rule=rule)
     options: dict[str, Any] = {"encoders": dict([encoder]), "losses": dict([loss])}
-    options["combiners"] = {args.method: {"rule": method["rule"], **method["options"]}}
+    # Not under the method's name, so that methods share columns in MLflow.
+    options["rule"] = {"name": method["rule"], **method["options"]}
     sections = params.model_dump(mode="json", include={"preprocess", "build_tasks", "train"})
     described = {"dataset": args.dataset, "method": args.method, "seed": seed, **flat(sections | options)}
     inputs = {"processed": args.processed, "tasks": args.tasks}

@@ -174,3 +174,11 @@ def test_options_out_of_range_are_refused(rule: str, options: dict[str, Any], me
     with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
         build(rule, tables=TABLES, **options)
     assert str(refused.value) == message
+
+
+def test_gradcraft_keeps_running_means_from_the_first_norm_on() -> None:
+    """Orthogonal gradients of length 3 and 1, then 1 and 1: means 0.8 * 3 + 0.2 * 1 = 2.6 and 1, with r = 1."""
+    rule = build("gradcraft", 2, relax=1.0, decay=0.8)
+    rule(TWO, step(n_tasks=2))
+    second = rule(row_gradients([[[1.0, 0.0]], [[0.0, 1.0]]]), step(n_tasks=2)).weights[:, 0].tolist()
+    assert second == pytest.approx([1.0, 2.6])

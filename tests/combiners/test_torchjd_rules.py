@@ -181,3 +181,30 @@ def test_options_out_of_range_are_refused(rule: str, options: dict[str, Any], me
     with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
         build(rule, **options)
     assert str(refused.value) == message
+
+
+def test_graddrop_that_leaks_everything_is_the_sum() -> None:
+    gradients = random_rows()
+    torch.testing.assert_close(combine("graddrop", gradients, leak=1.0).values, gradients.values.sum(0))
+
+
+def test_cagrad_without_a_ball_is_the_mean() -> None:
+    gradients = all_present()
+    torch.testing.assert_close(combine("cagrad", gradients, c=0.0).values, gradients.values.mean(0), rtol=1e-6, atol=1e-8)
+
+
+def test_gradvac_with_beta_zero_keeps_its_target_of_zero_and_is_pcgrad_on_two_tasks() -> None:
+    """A target of 0 asks for what PCGrad asks for: no negative cosine."""
+    gradients = row_gradients([[[1.0, 0.0]], [[-1.0, 1.0]]])
+    for granularity in ("global", "entity"):
+        found = combine("gradvac", gradients, beta=0.0, granularity=granularity).values
+        torch.testing.assert_close(found, combine("pcgrad", gradients).values, rtol=1e-6, atol=1e-6)
+
+
+def test_nash_mtl_keeps_its_weights_between_updates() -> None:
+    lazy, eager = (build("nash_mtl", update_every=n) for n in (2, 1))
+    first = [rule(all_present(1), step()).weights for rule in (lazy, eager)]
+    torch.testing.assert_close(first[0], first[1])
+    second = [rule(all_present(2), step()).weights for rule in (lazy, eager)]
+    torch.testing.assert_close(second[0], first[0])
+    assert not torch.allclose(second[1], first[1])

@@ -5,9 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,59 +16,11 @@ from safetensors.torch import load_file, save
 from pipeline import tracking
 from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.files import dvc_hash
-from stages import build_tasks, check, compare, download, evaluate, preprocess, track, train
+from stages import compare, train
+from tests.project import Project
 from tests.sources import ROOT
 
 METHODS = ["single_task", "equal_weights", "pmtrec"]
-
-
-class Project:
-    """A folder with params.yaml in which the stages run as dvc.yaml calls them."""
-
-    def __init__(self, root: Path, **changes: str) -> None:
-        self.root = root
-        self.change_params(**{"epochs: 40": "epochs: 2", "threads: 2": "threads: 1"} | changes)
-
-    def change_params(self, **changes: str) -> None:
-        path = self.root / "params.yaml"
-        text = (path if path.exists() else ROOT / "params.yaml").read_text()
-        for old, new in changes.items():
-            assert old in text
-            text = text.replace(old, new)
-        path.write_text(text)
-
-    def run(self, stage: Callable[[list[str]], None], *names: str, **paths: str) -> None:
-        stage([*names, *(part for name, path in paths.items() for part in (f"--{name}", str(self.root / path)))])
-
-    def data(self) -> None:
-        self.run(check.main, params="params.yaml", out="checked")
-        self.run(download.main, "--dataset", "demo", out="raw/demo")
-        self.run(preprocess.main, "--dataset", "demo", params="params.yaml", raw="raw/demo", out="processed/demo")
-        self.run(build_tasks.main, params="params.yaml", processed="processed/demo", out="tasks/demo")
-
-    def train(self, method: str) -> Path:
-        names = ["--dataset", "demo", "--method", method, "--seed", "0"]
-        out = f"models/demo/{method}/0"
-        rule = f"checked/methods/{method}.json"
-        self.run(train.main, *names, params="params.yaml", rule=rule, processed="processed/demo", tasks="tasks/demo", out=out)
-        return self.root / out
-
-    def evaluate(self, method: str) -> None:
-        model, out = f"models/demo/{method}/0", f"results/demo/{method}/0"
-        self.run(evaluate.main, params="params.yaml", processed="processed/demo", model=model, out=out)
-
-    def track(self, method: str) -> None:
-        paths = {"processed": "processed/demo", "tasks": "tasks/demo", "params": "params.yaml", "lock": "dvc.lock"}
-        paths |= {"model": f"models/demo/{method}/0", "result": f"results/demo/{method}/0"}
-        self.run(track.main, "--dataset", "demo", "--method", method, "--seed", "0", **paths)
-
-    def runs(self) -> list[Any]:
-        """All runs, the oldest first."""
-        from mlflow import MlflowClient
-
-        client = MlflowClient(f"sqlite:///{self.root}/mlflow.db")
-        ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        return list(client.search_runs(ids, order_by=["attributes.start_time ASC"]))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +30,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         root = tmp_path_factory.mktemp("project")
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_ROOT", str(root))
-        project = Project(root)
+        project = Project.in_folder(root)
         project.data()
         for method in METHODS:
             project.train(method)
@@ -93,10 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of it that a test may change, with the same tracking database."""
-    shutil.copytree(finished.root, tmp_path, dirs_exist_ok=True)
-    copy = Project.__new__(Project)
-    copy.root = tmp_path
-    return copy
+    return finished.copy_to(tmp_path)
 
 
 def test_the_leader_board_has_every_method(finished: Project) -> None:
@@ -198,9 +145,7 @@ def test_outputs_without_a_run_get_one_that_is_marked_as_restored(
     project: Project, finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (original,) = [run for run in project.runs() if run.info.run_name == "demo/pmtrec/0"]
-    clone = Project.__new__(Project)
-    clone.root = project.root / "clone"
-    shutil.copytree(finished.root, clone.root, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts"))
+    clone = finished.copy_to(project.root / "clone", without=["mlflow.db*", "mlartifacts"])
     monkeypatch.setenv("DVC_ROOT", str(clone.root))
     clone.track("pmtrec")
     (run,) = clone.runs()
@@ -304,5 +249,9 @@ def test_two_first_users_at_once_get_one_experiment(tmp_path: Path) -> None:
     """Both make the database; without a lock one of them would crash."""
     code = "from pipeline import tracking; print(tracking._experiment(tracking._connect(), 'demo'))"
     ours = os.environ | {"DVC_ROOT": str(tmp_path)}
-    start = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=ours, stdout=subprocess.PIPE) for _ in range(2)]
-    assert [process.communicate()[0] for process in start] == [b"1\n", b"1\n"]
+    command = [sys.executable, "-c", code]
+    with (
+        subprocess.Popen(command, cwd=ROOT, env=ours, stdout=subprocess.PIPE) as one,
+        subprocess.Popen(command, cwd=ROOT, env=ours, stdout=subprocess.PIPE) as two,
+    ):
+        assert [process.communicate()[0] for process in (one, two)] == [b"1\n", b"1\n"]

@@ -1,0 +1,85 @@
+"""A folder with params.yaml in which a test runs the stages as dvc.yaml calls them."""
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages import build_tasks, check, download, evaluate, preprocess, track, train
+from tests.sources import ROOT
+
+
+@dataclass(frozen=True)
+class Project:
+    """Made by `in_folder` or `copy_to`; everything in it is of one data set and seed 0."""
+
+    root: Path
+    dataset: str
+
+    @classmethod
+    def in_folder(cls, root: Path, dataset: str = "demo", epochs: int = 2) -> "Project":
+        shutil.copy(ROOT / "params.yaml", root)
+        project = cls(root, dataset)
+        project.change_params(**{"epochs: 40": f"epochs: {epochs}", "threads: 2": "threads: 1"})
+        return project
+
+    def copy_to(self, root: Path, without: Iterable[str] = ()) -> "Project":
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns(*without), dirs_exist_ok=True)
+        return Project(root, self.dataset)
+
+    def change_params(self, **changes: str) -> None:
+        path = self.root / "params.yaml"
+        text = path.read_text()
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text)
+
+    def run(self, stage: Callable[[list[str]], None], *names: str, **paths: str) -> None:
+        stage([*names, *(part for name, path in paths.items() for part in (f"--{name}", str(self.root / path)))])
+
+    def data(self) -> None:
+        raw, processed, tasks = self._data_paths("raw", "processed", "tasks")
+        self.run(check.main, params="params.yaml", out="checked")
+        self.run(download.main, "--dataset", self.dataset, out=raw)
+        self.run(preprocess.main, "--dataset", self.dataset, params="params.yaml", raw=raw, out=processed)
+        self.run(build_tasks.main, params="params.yaml", processed=processed, out=tasks)
+
+    def train(self, method: str) -> Path:
+        processed, tasks = self._data_paths("processed", "tasks")
+        out, rule = self.model(method), f"checked/methods/{method}.json"
+        paths = {"params": "params.yaml", "rule": rule, "processed": processed, "tasks": tasks, "out": out}
+        self.run(train.main, *self._names(method), **paths)
+        return self.root / out
+
+    def evaluate(self, method: str) -> None:
+        (processed,) = self._data_paths("processed")
+        paths = {"params": "params.yaml", "processed": processed, "model": self.model(method), "out": self.result(method)}
+        self.run(evaluate.main, **paths)
+
+    def track(self, method: str) -> None:
+        processed, tasks = self._data_paths("processed", "tasks")
+        paths = {"processed": processed, "tasks": tasks, "params": "params.yaml", "lock": "dvc.lock"}
+        paths |= {"model": self.model(method), "result": self.result(method)}
+        self.run(track.main, *self._names(method), **paths)
+
+    def model(self, method: str) -> str:
+        return f"models/{self.dataset}/{method}/0"
+
+    def result(self, method: str) -> str:
+        return f"results/{self.dataset}/{method}/0"
+
+    def runs(self) -> list[Any]:
+        """All runs in MLflow, the oldest first."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{self.root}/mlflow.db")
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        return list(client.search_runs(ids, order_by=["attributes.start_time ASC"]))
+
+    def _data_paths(self, *folders: str) -> list[str]:
+        return [f"{folder}/{self.dataset}" for folder in folders]
+
+    def _names(self, method: str) -> list[str]:
+        return ["--dataset", self.dataset, "--method", method, "--seed", "0"]

@@ -5,10 +5,10 @@ import json
 import logging
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 
 import numpy as np
 
@@ -41,9 +41,8 @@ class Worker:
         one_core = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
         env = os.environ | one_core | ({"PYTHONPATH": str(Path.cwd())} if python == sys.executable else {})
         command = [python, str(Path(__file__).with_name("workers.py")), name, str(data)]
-        self._process = subprocess.Popen(
-            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        # In the folder of the data, because RecBole leaves files where it runs.
+        self._process = Popen(command, env=env, cwd=data.parent, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
 
     def ask(self, what: str) -> tuple[float, int]:
         """Seconds, and how much was done in them."""
@@ -100,7 +99,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--processed", type=Path, required=True)
     arguments.add_argument("--tasks", type=Path, required=True)
-    arguments.add_argument("--peers", required=True, help="python of an environment with the peers")
+    arguments.add_argument("--peers", type=os.path.abspath, required=True, help="python of an environment with the peers")
     arguments.add_argument("--rounds", type=int, default=7)
     options = arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

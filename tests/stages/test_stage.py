@@ -65,21 +65,22 @@ def test_success_is_zero() -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_stage_and_removes_its_partial_output(tmp_path: Path, number: signal.Signals, code: int) -> None:
     program = f"""
-import pathlib, time
+import pathlib, signal, time
 from pipeline.files import new_folder
 from stages._stage import run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell switches off for what it runs in the background
 def main():
     with new_folder(pathlib.Path({str(tmp_path / "out")!r})) as out:
         (out / "half").touch()
         time.sleep(60)
 run(main)
 """
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not (tmp_path / ".out.partial/half").exists() and time.monotonic() < deadline:
-        assert process.poll() is None
-    process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / ".out.partial/half").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, stderr = process.communicate()
     assert (process.returncode, stderr) == (code, "")
     assert [path.name for path in tmp_path.iterdir()] == [".out.lock"]
 

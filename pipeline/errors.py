@@ -4,6 +4,11 @@ Every message has the form ``<place>: what is wrong. Fix: what to do``. Anything
 of pmtrec and ends with exit code 70.
 """
 
+import csv
+import difflib
+from pathlib import Path
+from typing import NamedTuple
+
 __all__ = [
     "BusyError",
     "DivergedError",
@@ -12,7 +17,27 @@ __all__ = [
     "MachineError",
     "ParamsError",
     "PmtrecError",
+    "Problem",
+    "closest",
 ]
+
+
+class Problem(NamedTuple):
+    """One fault of a table; as text, the one line that a person reads.
+
+    >>> str(Problem("clicks.csv", 7, "rating", "found 'x'", "write a finite number"))
+    "clicks.csv:7 rating: found 'x'. Fix: write a finite number"
+    """
+
+    file: str
+    row: int | None
+    field: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        row = "" if self.row is None else f":{self.row}"
+        return f"{self.file}{row}{' ' * bool(self.field)}{self.field}: {self.problem}. Fix: {self.fix}"
 
 
 class PmtrecError(Exception):
@@ -20,14 +45,26 @@ class PmtrecError(Exception):
 
     Args:
         *problems: One line each; a file with several faults reports them together.
+
+    Attributes:
+        problems: The lines.
+        table: Those that are faults of a table, with file, row and field apart.
     """
 
     exit_code = 70
     shown_at_most = 20
 
-    def __init__(self, *problems: str) -> None:
+    def __init__(self, *problems: "str | Problem") -> None:
         super().__init__(*problems)
-        self.problems = problems
+        self.problems = tuple(map(str, problems))
+        self.table = [problem for problem in problems if isinstance(problem, Problem)]
+
+    def write_table(self, path: Path) -> None:
+        """All faults of a table as CSV: file, row, field, problem, fix."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(Problem._fields)
+            writer.writerows(self.table)
 
     def __str__(self) -> str:
         shown = self.problems[: self.shown_at_most]
@@ -69,3 +106,10 @@ class IntegrityError(PmtrecError):
     """Bytes are not the bytes that were written or promised."""
 
     exit_code = 6
+
+
+def closest(name: str, valid: list[str]) -> str:
+    """``" Fix: write 'x' (valid: x, y)"``: the part of an error message that helps with a misspelt name."""
+    match = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    advice = f"write {match[0]!r}" if match else "use a valid name"
+    return f" Fix: {advice} (valid: {', '.join(valid)})"

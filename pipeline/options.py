@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from pipeline import plugins
 from pipeline.data.relation import ITEM, USER, NodeTypes, Relation
 from pipeline.errors import ParamsError
-from pipeline.params import LIKE, Params, Section, fault_lines
+from pipeline.params import LIKE, Params, fault_lines, side_tasks
+from pipeline.section import Section
 
 __all__ = ["Method", "check_all_options", "method_of", "plugin_options"]
 
@@ -83,7 +84,7 @@ def check_all_options(path: Path, params: Params) -> dict[str, Method]:
     smallest: dict[str, tuple[Any, ...]] = {
         "encoders": (NodeTypes(nodes), relations, 1, torch.Generator()),
         "losses": (1, True),
-        "combiners": ([plugins.MAIN_TASK, *plugins.side_tasks()], nodes),
+        "combiners": ([plugins.MAIN_TASK, *side_tasks(params)], nodes),
     }
     builds = [("combiners", name, methods[name].rule, methods[name].options) for name in params.methods]
     builds += [

@@ -5,28 +5,25 @@ What plug-ins ask of their own sections is checked in ``pipeline.options``.
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
-from pipeline.errors import InputError, ParamsError
+from pipeline.data.description import Description, Name
+from pipeline.errors import InputError, ParamsError, closest
+from pipeline.section import Section
 
-__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "Section", "fault_lines", "flat", "read_params", "unchanged"]
+__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "datasets", "fault_lines", "flat", "read_params", "side_tasks", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
 LIKE = "like"
 """Key of a section of ``combiners`` that starts from another method (see ``pipeline.options.method_of``)."""
-
-
-class Section(BaseModel):
-    """A section of params.yaml: no conversions, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -46,9 +43,12 @@ class Preprocess(Section):
 
     min_rating: float | None
     k_core: Annotated[int, Field(ge=0)]
-    split: Literal["random", "temporal"]
+    split: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
     ratios: Annotated[tuple[float, float, float], Field(strict=False)]
+    last_n: Annotated[int, Field(ge=1)]
+    dates: Annotated[tuple[str, str], Field(strict=False)] | None
     split_seed: Annotated[int, Field(ge=0)]
+    cold: Literal["keep", "drop"]
 
     @pydantic.field_validator("ratios")
     @classmethod
@@ -57,11 +57,25 @@ class Preprocess(Section):
             raise ValueError("three shares > 0 that sum to 1 (train, valid, test)")
         return ratios
 
+    @pydantic.field_validator("dates")
+    @classmethod
+    def _in_order(cls, dates: tuple[str, str] | None) -> tuple[str, str] | None:
+        if dates is not None:
+            try:
+                valid, test = map(date.fromisoformat, dates)
+            except ValueError:
+                raise ValueError("two dates in quotes, '2024-05-31': the first of valid and the first of test") from None
+            if not valid < test:
+                raise ValueError("the first date of valid before the first date of test")
+        return dates
+
 
 class BuildTasks(Section):
     """Section ``build_tasks``."""
 
     leave_out: _Listed[str]
+    placebo: dict[str, Literal["rewired", "shuffled"]]
+    placebo_seed: Annotated[int, Field(ge=0)]
 
 
 class Train(Section):
@@ -116,6 +130,7 @@ class Params(Section):
     encoders: dict[str, dict[str, Any]]
     losses: dict[str, dict[str, Any]]
     combiners: dict[str, dict[str, Any]]
+    custom: dict[Name, Description]
 
 
 def read_params(path: Path) -> Params:
@@ -160,13 +175,25 @@ def unchanged(path: Path, before: Params, used: Callable[[Params], object]) -> N
         raise InputError(f"{path}: was changed while the stage ran, so its output is thrown away. Fix: run dvc repro again")
 
 
+def side_tasks(params: Params) -> list[str]:
+    """All side tasks that there can be: the files of pipeline/tasks/ and the relations of own data sets."""
+    own = {name for described in params.custom.values() for name in described.relations}
+    return sorted(own.union(plugins.side_tasks()))
+
+
+def datasets(params: Params) -> list[str]:
+    """All data sets that there are: the files of pipeline/datasets/ and the sections of ``custom``."""
+    return sorted({*plugins.names("datasets"), *params.custom} - {plugins.CUSTOM})
+
+
 def _check_names(path: Path, params: Params) -> None:
     """Every name in the lists and sections is that of a plug-in, and every method has its section of options."""
     metrics = [f"{metric}@{k}" for k in params.evaluate.cutoffs for metric in params.evaluate.metrics]
     uses: list[tuple[str, list[str], list[str]]] = [
-        ("datasets", list(params.datasets), plugins.names("datasets")),
+        ("datasets", list(params.datasets), datasets(params)),
         ("methods", list(params.methods), list(params.combiners)),
-        ("build_tasks.leave_out", list(params.build_tasks.leave_out), plugins.side_tasks()),
+        ("build_tasks.leave_out", list(params.build_tasks.leave_out), side_tasks(params)),
+        ("build_tasks.placebo", list(params.build_tasks.placebo), side_tasks(params)),
         ("train.encoder", [params.train.encoder], plugins.names("encoders")),
         ("train.loss", [params.train.loss], plugins.names("losses")),
         ("evaluate.metrics", list(params.evaluate.metrics), plugins.names("metrics")),
@@ -182,12 +209,12 @@ def _check_names(path: Path, params: Params) -> None:
             if LIKE in options
         ),
         *(
-            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), plugins.side_tasks())
+            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), side_tasks(params))
             for name, options in params.combiners.items()
         ),
     ]
     problems = [
-        f"{path}: {key}: there is no {name!r}.{plugins.closest(name, valid)}"
+        f"{path}: {key}: there is no {name!r}.{closest(name, valid)}"
         for key, found, valid in uses
         for name in found
         if name not in valid
@@ -201,6 +228,11 @@ def _check_names(path: Path, params: Params) -> None:
         for kind, found in sections
         for name in found
         if name in plugins.names(kind) and name not in getattr(params, kind)
+    ]
+    problems += [
+        f"{path}: custom.{name}: pmtrec has a data set of this name. Fix: choose another"
+        for name in params.custom
+        if name in plugins.names("datasets")
     ]
     if problems:
         raise ParamsError(*problems)
@@ -230,7 +262,7 @@ def fault_lines(
         place = fault["loc"]
         key = ".".join(map(str, (*prefix, *place)))
         if fault["type"] == "extra_forbidden":
-            text = f"unknown key.{plugins.closest(str(place[-1]), _keys(schema, place[:-1]))}"
+            text = f"unknown key.{closest(str(place[-1]), _keys(schema, place[:-1]))}"
         elif fault["type"] == "missing":
             text = "missing. Fix: add it"
         else:
@@ -243,5 +275,8 @@ def fault_lines(
 def _keys(schema: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """Valid keys of the section at ``place``."""
     for key in place:
-        schema = cast(type[BaseModel], schema.model_fields[str(key)].annotation)
+        if str(key) in schema.model_fields:
+            schema = cast(type[BaseModel], schema.model_fields[str(key)].annotation)
+        if get_origin(schema) is dict:  # whose keys are names of the user's choice
+            schema = get_args(schema)[1]
     return list(schema.model_fields)

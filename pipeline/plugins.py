@@ -5,18 +5,19 @@ params.yaml, and its ``__all__`` holds one name. Adding the file is all there is
 """
 
 import ast
-import difflib
 import hashlib
 import importlib
 import pkgutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ParamsError
+from pipeline.errors import ParamsError, closest
 
-__all__ = ["MAIN_TASK", "closest", "load", "names", "side_tasks", "sources"]
+__all__ = ["CUSTOM", "MAIN_TASK", "load", "names", "side_tasks", "sources"]
 
 MAIN_TASK = "recommendation"
+CUSTOM = "custom"
+"""The data set plug-in that is made from a description instead of being one."""
 
 
 def names(kind: str) -> list[str]:
@@ -28,13 +29,6 @@ def names(kind: str) -> list[str]:
 def side_tasks() -> list[str]:
     """All tasks but the main one."""
     return [name for name in names("tasks") if name != MAIN_TASK]
-
-
-def closest(name: str, valid: list[str]) -> str:
-    """``" Fix: write 'x' (valid: x, y)"``: the part of an error message that helps with a misspelt name."""
-    match = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    advice = f"write {match[0]!r}" if match else "use a valid name"
-    return f" Fix: {advice} (valid: {', '.join(valid)})"
 
 
 def load(kind: str, name: str) -> Any:

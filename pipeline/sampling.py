@@ -46,19 +46,25 @@ class Sampler:
             raise ValueError(f"{relation.name}: there are no pairs to sample from")
         self._relation = relation
         self._seed = seed
+        # Where the share of each pair ends, in [0, 1].
+        shares = None if relation.weights is None else np.cumsum(relation.weights)
+        self._shares = None if shares is None else shares / shares[-1]
         self._keys = np.unique(relation.heads * relation.n_tails + relation.tails)
         heads, self._known = np.divmod(self._keys, relation.n_tails)
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
 
     def epoch(self, epoch: int, n: int) -> Triplets:
-        """``n`` triplets: every pair once before any comes again, in random order.
+        """``n`` triplets: every pair once before any comes again, in random order; or, of pairs with weights, drawn by them.
 
         A negative is uniform over the tails that the head is not linked with, by rejection.
         """
         relation = self._relation
         generator = numpy_generator(self._seed, "triplets", relation.name, epoch)
-        orders = [generator.permutation(relation.n_edges) for _ in range(-(-n // relation.n_edges))]
-        edges = np.concatenate(orders)[:n]
+        if self._shares is None:
+            orders = [generator.permutation(relation.n_edges) for _ in range(-(-n // relation.n_edges))]
+            edges = np.concatenate(orders)[:n]
+        else:
+            edges = np.searchsorted(self._shares, generator.random(n), side="right")
         heads, tails = relation.heads[edges], relation.tails[edges]
         negatives = generator.integers(0, relation.n_tails, n)
         open_ = self._linked(heads, negatives).nonzero()[0]

@@ -19,6 +19,8 @@ __all__ = ["parser", "run"]
 _PR_SET_PDEATHSIG = 1
 _OUR_BUG = 70
 
+ALL_PROBLEMS = Path("problems.csv")
+
 
 def parser(description: str | None, *paths: str, names: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Arguments of a stage: a text ``--<name>`` and a path ``--<path>`` for each one given.
@@ -52,6 +54,9 @@ def run(main: Callable[[], None]) -> NoReturn:
             raise
         for line in str(error).splitlines():
             print(f"pmtrec: error: {line}", file=sys.stderr)
+        if len(error.table) > error.shown_at_most:
+            error.write_table(ALL_PROBLEMS)
+            print(f"pmtrec: error: all {len(error.table):,} of them are in {ALL_PROBLEMS}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:

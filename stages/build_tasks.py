@@ -3,26 +3,28 @@
 import logging
 from collections.abc import Sequence
 
-from pipeline import plugins
+from pipeline.data.placebo import placebo
 from pipeline.data.storage import load_sides, load_split, save_relations
 from pipeline.files import check_folder, new_folder
 from pipeline.params import read_params, unchanged
+from pipeline.relations import build_relations
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Build every task that the data set has tables for and that params.yaml does not leave out."""
+    """Build every task that there is something for and that params.yaml does not leave out."""
     args = parser(__doc__, "params", "processed", "out").parse_args(argv)
     params = read_params(args.params)
     check_folder(args.processed)
-    train, sides = load_split(args.processed).train_relation(), load_sides(args.processed)
-    side_tasks = [name for name in plugins.side_tasks() if name not in params.build_tasks.leave_out]
-    built = [plugins.load("tasks", name)(train, sides) for name in [plugins.MAIN_TASK, *side_tasks]]
-    relations = [relation for relation in built if relation is not None and relation.n_edges > 0]
-    for relation in relations:
-        log.info("task %s: %d pairs %s-%s", relation.name, relation.n_edges, relation.head_type, relation.tail_type)
+    chosen = params.build_tasks
+    relations = build_relations(load_split(args.processed).train_relation(), load_sides(args.processed), chosen.leave_out)
+    for place, relation in enumerate(relations):
+        note = ""
+        if kind := chosen.placebo.get(relation.name):
+            relations[place], note = placebo(relation, kind, chosen.placebo_seed), f" (placebo: {kind})"
+        log.info("task %s: %d pairs %s-%s%s", relation.name, relation.n_edges, relation.head_type, relation.tail_type, note)
     with new_folder(args.out) as out:
         save_relations(out, relations)
         unchanged(args.params, params, lambda p: p.build_tasks)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline import plugins
+from pipeline.dataset_record import record
 from pipeline.files import new_folder, write_json
 from pipeline.options import check_all_options
 from pipeline.params import read_params
@@ -12,14 +13,17 @@ from stages._stage import parser, run
 def main(argv: Sequence[str] | None = None) -> None:
     """Refuse params.yaml, or write what its methods stand for.
 
-    ``params`` is always the same, so that a good change reruns nothing by itself. ``methods/<name>.json`` holds a method's
-    rule, its options and the checksums of its code: a method is trained anew exactly when one of these is another.
+    ``methods/<name>.json`` holds a method's rule, its options and the checksums of its code: a method is trained anew exactly
+    when one of these is another. ``datasets/<name>.json`` does the same for the raw files. This stage runs every time, because
+    nothing else tells DVC that a file of an own data set has changed.
     """
     args = parser(__doc__, "params", "out").parse_args(argv)
     params = read_params(args.params)
     methods = check_all_options(args.params, params)
     with new_folder(args.out) as out:
-        (out / "params").write_text("checked\n", encoding="utf-8")
+        (out / "datasets").mkdir()
+        for name in params.datasets:
+            write_json(out / "datasets" / f"{name}.json", record(args.params, params, name))
         (out / "methods").mkdir()
         for name, method in methods.items():
             sources = plugins.sources("combiners", method.rule)

@@ -1,16 +1,16 @@
-"""Put the raw files of one data set into a folder, verified by checksum; or, for the demo, make them."""
+"""Put the raw files of one data set into a folder, verified by checksum where one is known; or, for the demo, make them."""
 
 from collections.abc import Sequence
 
-from pipeline import plugins
-from pipeline.files import new_folder
+from pipeline.dataset_record import open_dataset
+from pipeline.files import new_folder, read_json
 from stages._stage import parser, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Fetch into a new folder."""
-    args = parser(__doc__, "out", names=["dataset"]).parse_args(argv)
-    dataset = plugins.load("datasets", args.dataset)
+    args = parser(__doc__, "record", "out").parse_args(argv)
+    dataset = open_dataset(read_json(args.record))
     with new_folder(args.out) as out:
         dataset.fetch(out)
 

@@ -21,6 +21,8 @@ class Project:
     def in_folder(cls, root: Path, dataset: str = "demo", epochs: int = 2) -> "Project":
         shutil.copy(ROOT / "params.yaml", root)
         project = cls(root, dataset)
+        if dataset != "demo":
+            project.change_params(**{"  - demo\n": f"  - {dataset}\n"})
         project.change_params(**{"epochs: 40": f"epochs: {epochs}", "threads: 2": "threads: 1"})
         return project
 
@@ -42,8 +44,9 @@ class Project:
     def data(self) -> None:
         raw, processed, tasks = self._data_paths("raw", "processed", "tasks")
         self.run(check.main, params="params.yaml", out="checked")
-        self.run(download.main, "--dataset", self.dataset, out=raw)
-        self.run(preprocess.main, "--dataset", self.dataset, params="params.yaml", raw=raw, out=processed)
+        record = f"checked/datasets/{self.dataset}.json"
+        self.run(download.main, record=record, out=raw)
+        self.run(preprocess.main, params="params.yaml", record=record, raw=raw, out=processed)
         self.run(build_tasks.main, params="params.yaml", processed=processed, out=tasks)
 
     def train(self, method: str) -> Path:

@@ -1,18 +1,28 @@
-"""Which interactions are kept: duplicates, rating threshold, k-core."""
+"""Which interactions are kept: duplicates, rating threshold, k-core. All in numbers, as ``preprocess`` gives them."""
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data.tables import ITEM_ID, RATING, TIMESTAMP, USER_ID
+from pipeline.data.splitting import TRAIN, VALID
+from pipeline.data.tables import PART, RATING, TIMESTAMP
 
 __all__ = ["k_core", "keep_rated", "resolve_duplicates"]
 
 
 def resolve_duplicates(interactions: pd.DataFrame) -> pd.DataFrame:
-    """One row per (user, item), in the order of the ids: the latest, and among equally late ones the best rated."""
-    pair = [USER_ID, ITEM_ID]
-    order = pair + [column for column in (TIMESTAMP, RATING) if column in interactions]
-    return interactions.sort_values(order).drop_duplicates(pair, keep="last", ignore_index=True)
+    """One row per (user, item), ordered by them: the latest, and among equally late ones the best rated.
+
+    With a part of its own per row the pair stays in train, or else in valid, so that no held-out pair is one to learn from.
+    """
+    keys = [interactions[column].to_numpy() for column in (RATING, TIMESTAMP) if column in interactions]
+    if PART in interactions:
+        parts = interactions[PART].to_numpy(dtype="str")
+        keys.append(np.select([parts == TRAIN, parts == VALID], [2, 1], 0))
+    users, items = interactions["user"].to_numpy(), interactions["item"].to_numpy()
+    order = np.lexsort([*keys, items, users])
+    last = np.ones(order.size, dtype=bool)
+    last[:-1] = (np.diff(users[order]) != 0) | (np.diff(items[order]) != 0)
+    return interactions.take(order[last]).reset_index(drop=True)
 
 
 def keep_rated(interactions: pd.DataFrame, min_rating: float) -> pd.DataFrame:
@@ -29,10 +39,8 @@ def keep_rated(interactions: pd.DataFrame, min_rating: float) -> pd.DataFrame:
 def k_core(interactions: pd.DataFrame, k: int) -> pd.DataFrame:
     """The largest subset in which every user and every item has at least ``k`` interactions (iterated; 0 keeps all)."""
     while True:
-        counts = np.minimum(
-            interactions.groupby(USER_ID)[ITEM_ID].transform("size"),
-            interactions.groupby(ITEM_ID)[USER_ID].transform("size"),
-        )
-        if (counts >= k).all():
+        users, items = interactions["user"].to_numpy(), interactions["item"].to_numpy()
+        enough = (np.bincount(users)[users] >= k) & (np.bincount(items)[items] >= k)
+        if enough.all():
             return interactions.reset_index(drop=True)
-        interactions = interactions[counts >= k]
+        interactions = interactions[enough]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["UNKNOWN", "IdMap"]
 
@@ -28,15 +30,27 @@ class IdMap:
     @classmethod
     def of(cls, raw_ids: Iterable[str]) -> "IdMap":
         """Number the distinct values of ``raw_ids``."""
-        return cls(pd.Index(np.unique(np.asarray(list(raw_ids), dtype=object)), dtype="str"))
+        return cls(pd.Index(_text(raw_ids).unique(), dtype="str").sort_values())
 
     def __len__(self) -> int:
         return len(self.index)
 
     def numbers(self, raw_ids: Iterable[str]) -> npt.NDArray[np.int64]:
         """Numbers of raw ids; ``UNKNOWN`` (-1) for an id that is not in the map."""
-        return self.index.get_indexer(pd.Index(list(raw_ids), dtype="str")).astype(np.int64)
+        places = pc.index_in(
+            pa.array(_text(raw_ids)), value_set=pa.array(self.index)
+        )  # pandas' own indexer takes thrice as long
+        numbers: npt.NDArray[np.int64] = pc.fill_null(places, UNKNOWN).to_numpy(zero_copy_only=False).astype(np.int64)
+        return numbers
 
     def raw(self, numbers: Iterable[int]) -> npt.NDArray[np.object_]:
         """Raw ids of numbers."""
         return self.index.to_numpy(dtype=object)[np.asarray(list(numbers), dtype=np.int64)]
+
+    def only(self, numbers: npt.NDArray[np.int64]) -> "IdMap":
+        """The map of the ids with some numbers, which are numbered anew in the same order."""
+        return IdMap(self.index[np.unique(numbers)])
+
+
+def _text(raw_ids: Iterable[str]) -> "pd.Series[str]":
+    return raw_ids if isinstance(raw_ids, pd.Series) else pd.Series(list(raw_ids), dtype="str")

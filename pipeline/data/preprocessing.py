@@ -3,20 +3,44 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.data.filtering import k_core, keep_rated, resolve_duplicates
 from pipeline.data.ids import UNKNOWN, IdMap
-from pipeline.data.relation import ITEM, USER, Relation
-from pipeline.data.splitting import TEST, TRAIN, VALID, Split, assign_random, assign_temporal
-from pipeline.data.tables import ITEM_ID, RATING, TIMESTAMP, USER_ID, RawRelation, RawTables
+from pipeline.data.relation import ITEM, USER, Relation, Side
+from pipeline.data.splitting import TEST, TRAIN, VALID, Split, assign_last, assign_one, assign_random, assign_temporal
+from pipeline.data.tables import HEAD_ID, ITEM_ID, PART, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT, RawRelation, RawTables
 from pipeline.errors import InputError
 
-__all__ = ["Processed", "preprocess"]
+__all__ = ["Processed", "Splitting", "preprocess"]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How to hold out interactions.
+
+    Attributes:
+        method: ``"random"`` (shares per user), ``"leave_one_out"`` (one per user, at random), ``"last_n"`` (the latest per
+            user), ``"temporal"`` (two global points in time), ``"given"`` (the data set's own parts).
+        ratios: Shares of train, valid, test, of ``random`` and ``temporal``.
+        last_n: Of ``last_n``.
+        dates: Of ``temporal``, instead of shares.
+        seed: Of ``random`` and ``leave_one_out``.
+        cold: What becomes of held-out interactions whose user or item has none in train: ``"keep"`` or ``"drop"``.
+    """
+
+    method: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
+    ratios: tuple[float, float, float]
+    last_n: int
+    dates: tuple[str, str] | None
+    seed: int
+    cold: Literal["keep", "drop"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,78 +55,114 @@ class Processed:
 
     split: Split
     ids: Mapping[str, IdMap]
-    sides: Mapping[str, Relation]
+    sides: Mapping[str, Side]
 
 
-def preprocess(
-    raw: RawTables,
-    *,
-    min_rating: float | None,
-    k: int,
-    method: str,
-    ratios: tuple[float, float, float],
-    seed: int,
-) -> Processed:
+def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: Splitting) -> Processed:
     """Resolve duplicates, filter, number the ids and split.
+
+    The result does not depend on the order of the rows. Under other ids it is the same up to them where the split goes by
+    time without ties or is given; a random split draws others, as many of each user.
 
     Args:
         raw: The data set in raw ids.
         min_rating: Interactions rated lower are dropped; ``None`` keeps all.
         k: Of the k-core; 0 keeps all.
-        method: ``"random"`` (per user) or ``"temporal"`` (two global points in time).
-        ratios: Shares of train, valid, test.
-        seed: Of the random split.
+        splitting: How to split.
 
     Raises:
-        InputError: If the params ask for ratings or time stamps that the data set lacks, or if nothing is left for a
-            part.
+        InputError: If the params ask for ratings, time stamps or parts that the data set lacks, or if nothing is left for a
+            part or to rank.
     """
+    method = splitting.method
     for column, asked, key in (
         (RATING, min_rating is not None, "min_rating"),
-        (TIMESTAMP, method == "temporal", "split"),
+        (TIMESTAMP, method in ("temporal", "last_n"), "split"),
+        (PART, method == "given", "split"),
     ):
         if asked and column not in raw.interactions:
             raise InputError(f"preprocess.{key}: the data set has no {column}. Fix: change preprocess.{key}")
-    interactions = resolve_duplicates(raw.interactions)
-    counts = {"read": len(raw.interactions), "without duplicates": len(interactions)}
+    all_ids = {USER: IdMap.of(raw.interactions[USER_ID]), ITEM: IdMap.of(raw.interactions[ITEM_ID])}
+    numbers = {kind: all_ids[kind].numbers(raw.interactions[column]) for kind, column in ((USER, USER_ID), (ITEM, ITEM_ID))}
+    kept = resolve_duplicates(pd.DataFrame(numbers | dict(raw.interactions.drop(columns=[USER_ID, ITEM_ID]).items())))
+    counts = {"read": len(raw.interactions), "without duplicates": len(kept)}
     if min_rating is not None:
-        interactions = keep_rated(interactions, min_rating)
-        counts[f"rated {min_rating:g} or more"] = len(interactions)
-    interactions = k_core(interactions, k)
-    counts[f"in the {k}-core"] = len(interactions)
+        kept = keep_rated(kept, min_rating)
+        counts[f"rated {min_rating:g} or more"] = len(kept)
+    kept = k_core(kept, k)
+    counts[f"in the {k}-core"] = len(kept)
     log.info("interactions: %s", ", ".join(f"{n:,} {what}" for what, n in counts.items()))
-    if interactions.empty:
+    if kept.empty:
         raise InputError("preprocess: no interaction is left. Fix: lower preprocess.k_core or preprocess.min_rating")
 
-    ids = {USER: IdMap.of(interactions[USER_ID]), ITEM: IdMap.of(interactions[ITEM_ID])}
-    numbered = pd.DataFrame(
-        {"user": ids[USER].numbers(interactions[USER_ID]), "item": ids[ITEM].numbers(interactions[ITEM_ID])}
-    )
-    if method == "random":
-        parts = assign_random(numbered["user"].to_numpy(), ratios, seed)
-    else:
-        parts = assign_temporal(interactions[TIMESTAMP].to_numpy(), ratios)
-    train, valid, test = (numbered[parts == part].reset_index(drop=True) for part in (TRAIN, VALID, TEST))
-    split = Split(train, valid, test, len(ids[USER]), len(ids[ITEM]))
-    log.info("split: %d users, %d items, %d / %d / %d", split.n_users, split.n_items, len(train), len(valid), len(test))
-    for part, table in (("train", train), ("valid", valid), ("test", test)):
-        if table.empty:
-            raise InputError(f"preprocess: the part {part} is empty. Fix: change preprocess.ratios or keep more interactions")
+    ids = {kind: all_ids[kind].only(kept[kind].to_numpy()) for kind in (USER, ITEM)}
+    for kind in (USER, ITEM):
+        kept[kind] = np.unique(kept[kind].to_numpy(), return_inverse=True)[1]
+    if len(ids[ITEM]) == 1:
+        raise InputError("preprocess: there is one item, so nothing to rank. Fix: bring more items, or keep more interactions")
+    split = _split(kept, len(ids[USER]), len(ids[ITEM]), splitting)
     sides = {name: _number(name, relation, ids) for name, relation in sorted(raw.relations.items())}
     return Processed(split, ids, sides)
 
 
-def _number(name: str, relation: RawRelation, ids: dict[str, IdMap]) -> Relation:
-    """A side table in numbers, without links of users and items that have no interaction; new node types get an id map."""
-    columns = ((relation.head_type, relation.table["head_id"]), (relation.tail_type, relation.table["tail_id"]))
+def _split(kept: pd.DataFrame, n_users: int, n_items: int, how: Splitting) -> Split:
+    parts = _parts(kept, how)
+    numbered = kept[[USER, ITEM]].astype("int64")
+    train, valid, test = (numbered[parts == part].reset_index(drop=True) for part in (TRAIN, VALID, TEST))
+    held = {VALID: valid, TEST: test}
+    known = {kind: np.bincount(train[kind], minlength=n) > 0 for kind, n in ((USER, n_users), (ITEM, n_items))}
+    for part, table in held.items():
+        warm_user, warm_item = (known[kind][table[kind].to_numpy()] for kind in (USER, ITEM))
+        cold = ~(warm_user & warm_item)
+        if cold.any():
+            what = "dropped" if how.cold == "drop" else "kept, mostly as misses"
+            found = "%s: %d of %d interactions are of users (%d) or items (%d) that are not in train: %s (preprocess.cold)"
+            log.info(found, part, cold.sum(), len(table), (~warm_user).sum(), (~warm_item).sum(), what)
+        if how.cold == "drop":
+            held[part] = table[~cold].reset_index(drop=True)
+    split = Split(train, held[VALID], held[TEST], n_users, n_items)
+    sizes = {part: len(getattr(split, part)) for part in (TRAIN, VALID, TEST)}
+    log.info("split: %d users, %d items, %d / %d / %d", n_users, n_items, *sizes.values())
+    if single := int((np.bincount(kept[USER]) == 1).sum()):
+        log.info("%d of the users have one interaction", single)
+    for part, size in sizes.items():
+        if size == 0:
+            fix = "change preprocess.split, its ratios or dates, or keep more interactions"
+            raise InputError(f"preprocess: the part {part} is empty. Fix: {fix}")
+    return split
+
+
+def _parts(kept: pd.DataFrame, how: Splitting) -> npt.NDArray[np.str_]:
+    users = kept[USER].to_numpy()
+    if how.method == "random":
+        return assign_random(users, how.ratios, how.seed)
+    if how.method == "leave_one_out":
+        return assign_one(users, how.seed)
+    if how.method == "last_n":
+        return assign_last(users, kept[TIMESTAMP].to_numpy(), how.last_n)
+    if how.method == "temporal":
+        return assign_temporal(kept[TIMESTAMP].to_numpy(), how.ratios, how.dates)
+    return kept[PART].to_numpy(dtype="str")
+
+
+def _number(name: str, relation: RawRelation, ids: dict[str, IdMap]) -> Side:
+    """A side table in numbers, without links of users and items that have no interaction or with oneself."""
+    columns = {"head": (relation.head_type, relation.table[HEAD_ID]), "tail": (relation.tail_type, relation.table[TAIL_ID])}
     known = np.ones(len(relation.table), dtype=bool)
-    for node_type, raw_ids in columns:
+    for node_type, raw_ids in columns.values():
         if node_type in ids:
             known &= ids[node_type].numbers(raw_ids) != UNKNOWN
-    for node_type, raw_ids in columns:
+    oneself = np.zeros(len(known), dtype=bool)
+    if relation.head_type == relation.tail_type:
+        oneself = (relation.table[HEAD_ID] == relation.table[TAIL_ID]).to_numpy()
+    found = "%s: %d links, %d dropped (a user or item without interactions), %d dropped (with oneself)"
+    log.info(found, name, len(known), (~known).sum(), (known & oneself).sum())
+    used = known & ~oneself
+    for node_type, raw_ids in columns.values():
         if node_type not in ids:
-            ids[node_type] = IdMap.of(raw_ids[known])
-    heads, tails = (ids[node_type].numbers(raw_ids[known]) for node_type, raw_ids in columns)
-    log.info("%s: %d links, %d of them dropped (a user or item without interactions)", name, len(known), (~known).sum())
-    n_heads, n_tails = (len(ids[node_type]) for node_type, _ in columns)
-    return Relation(name, relation.head_type, relation.tail_type, heads, tails, n_heads, n_tails)
+            ids[node_type] = IdMap.of(raw_ids[used])
+    heads, tails = (ids[node_type].numbers(raw_ids[used]) for node_type, raw_ids in columns.values())
+    n_heads, n_tails = (len(ids[node_type]) for node_type, _ in columns.values())
+    weights = relation.table[WEIGHT].to_numpy()[used] if WEIGHT in relation.table else None
+    links = Relation(name, relation.head_type, relation.tail_type, heads, tails, n_heads, n_tails, weights)
+    return Side(links, relation.form)

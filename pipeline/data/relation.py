@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ITEM", "USER", "NodeTypes", "Relation"]
+__all__ = ["ITEM", "USER", "Form", "NodeTypes", "Relation", "Side"]
 
 USER = "user"
 ITEM = "item"
+
+Form = Literal["directed", "undirected", "membership", "shared"]
+"""How links become the pairs of a task (see ``pipeline.tasks._forms``)."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -26,9 +30,10 @@ class Relation:
         tails: Node numbers below ``n_tails``, int64 ``[n_edges]``.
         n_heads: Declared number of nodes of the head type (never derived from the largest number).
         n_tails: Declared number of nodes of the tail type.
+        weights: How often a pair is drawn, relative to the others, float64 ``[n_edges]``, > 0; ``None``: all alike.
 
     Raises:
-        ValueError: If the shapes differ or a number is out of range.
+        ValueError: If the shapes differ, a number is out of range or a weight is not positive.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Relation:
     tails: Numbers
     n_heads: int
     n_tails: int
+    weights: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.heads.shape != self.tails.shape or self.heads.ndim != 1:
@@ -46,11 +52,21 @@ class Relation:
             if values.size and not (values.min() >= 0 and values.max() < size):
                 found = f"{values.min()}..{values.max()}"
                 raise ValueError(f"{self.name}: {side} must be in 0..{size - 1}, found {found}")
+        if self.weights is not None and not (self.weights.shape == self.heads.shape and (self.weights > 0).all()):
+            raise ValueError(f"{self.name}: weights must be one positive number per pair")
 
     @property
     def n_edges(self) -> int:
         """Number of pairs."""
         return int(self.heads.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A side table in numbers, and the form of the task that it becomes by its name alone (see ``RawRelation``)."""
+
+    links: Relation
+    form: Form | None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from pipeline.data.ids import IdMap
-from pipeline.data.relation import Relation
+from pipeline.data.relation import Relation, Side
 from pipeline.data.splitting import PARTS, Split
 from pipeline.errors import InputError, IntegrityError
 
@@ -36,7 +37,7 @@ def write_parquet(path: Path, table: pd.DataFrame, metadata: Mapping[str, object
     pyarrow.parquet.write_table(arrow, path, write_page_checksum=True)
 
 
-def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, object]]:
+def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The table and the JSON object.
 
     Raises:
@@ -53,7 +54,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, object]]:
     return arrow.to_pandas(), json.loads((arrow.schema.metadata or {}).get(_METADATA, b"{}"))
 
 
-def save_processed(folder: Path, split: Split, ids: Mapping[str, IdMap], sides: Mapping[str, Relation]) -> None:
+def save_processed(folder: Path, split: Split, ids: Mapping[str, IdMap], sides: Mapping[str, Side]) -> None:
     """``{train,valid,test}.parquet``, ``ids/<node type>.parquet`` and ``sides/<name>.parquet``."""
     for part in PARTS:
         sizes = {"n_users": split.n_users, "n_items": split.n_items}
@@ -62,14 +63,15 @@ def save_processed(folder: Path, split: Split, ids: Mapping[str, IdMap], sides: 
     for node_type, id_map in ids.items():
         write_parquet(folder / "ids" / f"{node_type}.parquet", pd.DataFrame({"id": id_map.index}))
     (folder / "sides").mkdir()
-    for name, relation in sides.items():
-        _write_relation(folder / "sides" / f"{name}.parquet", relation)
+    for name, side in sides.items():
+        _write_relation(folder / "sides" / f"{name}.parquet", side.links, {"form": side.form})
 
 
 def load_split(folder: Path) -> Split:
     """The split of a processed data set."""
     tables = {part: read_parquet(folder / f"{part}.parquet") for part in PARTS}
-    return Split(*(table for table, _ in tables.values()), **tables["train"][1])  # type: ignore[arg-type]  # JSON
+    train, valid, test = (table for table, _ in tables.values())
+    return Split(train, valid, test, **tables["train"][1])
 
 
 def load_ids(folder: Path, node_type: str) -> IdMap:
@@ -78,9 +80,10 @@ def load_ids(folder: Path, node_type: str) -> IdMap:
     return IdMap(pd.Index(table["id"], dtype="str"))
 
 
-def load_sides(folder: Path) -> dict[str, Relation]:
+def load_sides(folder: Path) -> dict[str, Side]:
     """The side tables of a processed data set, by name."""
-    return {path.stem: _read_relation(path) for path in sorted((folder / "sides").glob("*.parquet"))}
+    found = {path.stem: _read_relation(path) for path in sorted((folder / "sides").glob("*.parquet"))}
+    return {name: Side(links, metadata["form"]) for name, (links, metadata) in found.items()}
 
 
 def save_relations(folder: Path, relations: list[Relation]) -> None:
@@ -92,21 +95,21 @@ def save_relations(folder: Path, relations: list[Relation]) -> None:
 def load_relations(folder: Path) -> list[Relation]:
     """The tasks that ``save_relations`` wrote, in the same order."""
     paths = sorted(folder.glob("*-*.parquet"), key=lambda path: int(path.name.split("-")[0]))
-    return [_read_relation(path) for path in paths]
+    return [_read_relation(path)[0] for path in paths]
 
 
-def _write_relation(path: Path, relation: Relation) -> None:
-    metadata = {
-        "name": relation.name,
-        "head_type": relation.head_type,
-        "tail_type": relation.tail_type,
-        "n_heads": relation.n_heads,
-        "n_tails": relation.n_tails,
-    }
-    write_parquet(path, pd.DataFrame({"head": relation.heads, "tail": relation.tails}), metadata)
+_SIZES = ("name", "head_type", "tail_type", "n_heads", "n_tails")
 
 
-def _read_relation(path: Path) -> Relation:
+def _write_relation(path: Path, relation: Relation, metadata: Mapping[str, object] | None = None) -> None:
+    table = pd.DataFrame({"head": relation.heads, "tail": relation.tails})
+    if relation.weights is not None:
+        table["weight"] = relation.weights
+    write_parquet(path, table, {key: getattr(relation, key) for key in _SIZES} | dict(metadata or {}))
+
+
+def _read_relation(path: Path) -> tuple[Relation, dict[str, Any]]:
     table, metadata = read_parquet(path)
-    pairs = {"heads": table["head"].to_numpy(np.int64), "tails": table["tail"].to_numpy(np.int64)}
-    return Relation(**pairs, **metadata)  # type: ignore[arg-type]  # JSON
+    heads, tails = (table[side].to_numpy(np.int64) for side in ("head", "tail"))
+    weights = table["weight"].to_numpy(np.float64) if "weight" in table else None
+    return Relation(heads=heads, tails=tails, weights=weights, **{key: metadata[key] for key in _SIZES}), metadata

@@ -16,7 +16,9 @@ class Dataset:
     Attributes:
         fetch: Puts the raw files into an empty folder.
         read: Reads that folder.
+        leaks: What its side tables may tell of held-out interactions, in a sentence for the person who reads the numbers.
     """
 
     fetch: Callable[[Path], None]
     read: Callable[[Path], RawTables]
+    leaks: str

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pipeline.data.download import fetch
 from pipeline.data.relation import ITEM
-from pipeline.data.tables import ITEM_ID, RATING, TIMESTAMP, USER_ID, RawTables, read_text
+from pipeline.data.tables import ITEM_ID, RATING, TIMESTAMP, USER_ID, RawTables
+from pipeline.data.text import read_text
 from pipeline.datasets._base import Dataset
 from pipeline.datasets._hin import hin_file, read_links
 
@@ -34,4 +35,8 @@ def _read(folder: Path) -> RawTables:
     )
 
 
-amazon = Dataset(partial(fetch, (_STARS, _VIEWS, _CATEGORIES, _BRANDS)), _read)
+amazon = Dataset(
+    partial(fetch, (_STARS, _VIEWS, _CATEGORIES, _BRANDS)),
+    _read,
+    "co-views have no dates and may reflect visits of the very users whose ratings are held out",
+)

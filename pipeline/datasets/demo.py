@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.relation import ITEM, USER, Numbers
-from pipeline.data.tables import ITEM_ID, TIMESTAMP, USER_ID, RawRelation, RawTables, read_text
+from pipeline.data.tables import ITEM_ID, TIMESTAMP, USER_ID, RawRelation, RawTables
+from pipeline.data.text import read_text
 from pipeline.datasets._base import Dataset
 from pipeline.seeding import numpy_generator
 
@@ -107,4 +108,4 @@ def _read(folder: Path) -> RawTables:
     )
 
 
-demo = Dataset(_generate, _read)
+demo = Dataset(_generate, _read, "nothing: they are drawn from the planted scenes, not from interactions")

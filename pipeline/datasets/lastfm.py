@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pipeline.data.download import fetch
 from pipeline.data.relation import ITEM, USER
-from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables, read_text
+from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables
+from pipeline.data.text import read_text
 from pipeline.datasets._base import Dataset
 from pipeline.datasets._hin import hin_file, read_links
 
@@ -32,4 +33,8 @@ def _read(folder: Path) -> RawTables:
     )
 
 
-lastfm = Dataset(partial(fetch, (_LISTENS, _FRIENDS, _TAGS)), _read)
+lastfm = Dataset(
+    partial(fetch, (_LISTENS, _FRIENDS, _TAGS)),
+    _read,
+    "friendships and tags have no dates, and a tag is a trace of somebody who listened, perhaps a listen that is held out",
+)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pipeline.data.download import fetch
 from pipeline.data.relation import ITEM, USER
-from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables, read_text
+from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables
+from pipeline.data.text import read_text
 from pipeline.datasets._base import Dataset
 from pipeline.datasets._hin import hin_file, read_links
 
@@ -33,4 +34,8 @@ def _read(folder: Path) -> RawTables:
     )
 
 
-yelp = Dataset(partial(fetch, (_STARS, _FRIENDS, _CATEGORIES, _CITIES)), _read)
+yelp = Dataset(
+    partial(fetch, (_STARS, _FRIENDS, _CATEGORIES, _CITIES)),
+    _read,
+    "friendships have no dates: some may be younger than the ratings that are held out",
+)

@@ -1,12 +1,15 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.preprocessing import Processed, preprocess
+from pipeline.data.preprocessing import Processed, Splitting, preprocess
 from pipeline.data.tables import RawRelation, RawTables
 from pipeline.errors import InputError
 
-SETTINGS = {"min_rating": None, "k": 0, "method": "random", "ratios": (0.8, 0.1, 0.1), "seed": 0}
+SPLITTING = Splitting("random", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
 
 
 def raw(shuffled: bool = False) -> RawTables:
@@ -18,8 +21,8 @@ def raw(shuffled: bool = False) -> RawTables:
     return RawTables(table.sample(frac=1, random_state=1) if shuffled else table, relations)
 
 
-def run(tables: RawTables, **changes: object) -> Processed:
-    return preprocess(tables, **SETTINGS | changes)  # type: ignore[arg-type]
+def run(tables: RawTables, min_rating: float | None = None, k: int = 0, **changes: Any) -> Processed:
+    return preprocess(tables, min_rating=min_rating, k=k, splitting=replace(SPLITTING, **changes))
 
 
 def test_parts_are_disjoint_and_together_the_input() -> None:
@@ -37,7 +40,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
 
 def test_links_of_unknown_users_and_items_are_dropped_and_their_types_numbered() -> None:
     processed = run(raw())
-    social, category = processed.sides["social"], processed.sides["category"]
+    social, category = processed.sides["social"].links, processed.sides["category"].links
     users = processed.ids["user"]
     assert list(zip(users.raw(social.heads), users.raw(social.tails), strict=True)) == [("u1", "u2"), ("u2", "u1")]
     assert list(processed.ids["category"].index) == ["c", "d"]
@@ -61,12 +64,12 @@ def test_temporal_split_holds_out_the_latest() -> None:
     assert (len(split.train), len(split.valid), len(split.test)) == (160, 20, 20)
 
 
-def test_an_empty_part_is_refused() -> None:
+def test_one_item_is_refused() -> None:
     tables = raw()
     one = RawTables(tables.interactions.head(1), {})
     with pytest.raises(InputError) as refused:
         run(one)
-    expected = "preprocess: the part valid is empty. Fix: change preprocess.ratios or keep more interactions"
+    expected = "preprocess: there is one item, so nothing to rank. Fix: bring more items, or keep more interactions"
     assert str(refused.value) == expected
 
 
@@ -75,3 +78,84 @@ def test_nothing_left_is_refused() -> None:
         run(raw(), k=50)
     expected = "preprocess: no interaction is left. Fix: lower preprocess.k_core or preprocess.min_rating"
     assert str(refused.value) == expected
+
+
+def timed(tables: RawTables) -> RawTables:
+    moments = np.random.default_rng(0).permutation(len(tables.interactions)).astype(np.int64)
+    return RawTables(tables.interactions.sort_values(["user_id", "item_id"]).assign(timestamp=moments), tables.relations)
+
+
+def relabelled(tables: RawTables) -> RawTables:
+    """The same with other ids, whose order is another."""
+    users, items = (tables.interactions[name].unique() for name in ("user_id", "item_id"))
+    other = {name: f"x{place * 7919 % 10_007:05d}" for place, name in enumerate([*users, *items])}
+    log = tables.interactions.assign(**{c: tables.interactions[c].map(other).astype("str") for c in ("user_id", "item_id")})
+    return RawTables(log, {})
+
+
+def raw_parts(processed: Processed) -> dict[str, set[tuple[str, str]]]:
+    users, items = processed.ids["user"], processed.ids["item"]
+    found = {part: getattr(processed.split, part) for part in ("train", "valid", "test")}
+    return {part: set(zip(users.raw(t["user"]), items.raw(t["item"]), strict=True)) for part, t in found.items()}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"method": "temporal"}, {"method": "last_n", "last_n": 2}, {"method": "random"}, {"method": "leave_one_out"}]
+)
+def test_splits_depend_neither_on_the_order_of_rows_nor_on_the_ids(changes: dict[str, Any]) -> None:
+    tables = timed(raw())
+    first = run(tables, **changes)
+    again = run(RawTables(tables.interactions.sample(frac=1, random_state=3), tables.relations), **changes)
+    assert raw_parts(first) == raw_parts(again)
+    other = run(relabelled(tables), **changes)
+    for part in ("train", "valid", "test"):
+        mine, theirs = getattr(first.split, part), getattr(other.split, part)
+        # As many of each user; where time decides, the very same pairs.
+        assert sorted(mine["user"].value_counts()) == sorted(theirs["user"].value_counts())
+        if changes["method"] in ("temporal", "last_n"):
+            ids = relabelled(tables).interactions
+            translate = dict(
+                zip(
+                    ids["user_id"] + ids["item_id"],
+                    zip(tables.interactions["user_id"], tables.interactions["item_id"], strict=True),
+                    strict=True,
+                )
+            )
+            back = {translate[user + item] for user, item in raw_parts(other)[part]}
+            assert back == raw_parts(first)[part]
+
+
+def test_a_given_split_is_kept_and_a_pair_in_two_parts_is_learnt_from() -> None:
+    rows = [("u1", "i1", "train"), ("u1", "i2", "valid"), ("u2", "i1", "test"), ("u1", "i1", "test"), ("u2", "i2", "train")]
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "part"]).astype("str")
+    expected = {"train": {("u1", "i1"), ("u2", "i2")}, "valid": {("u1", "i2")}, "test": {("u2", "i1")}}
+    assert raw_parts(run(RawTables(log, {}), method="given")) == expected
+    with pytest.raises(InputError, match=r"preprocess\.split: the data set has no part\. Fix: change preprocess\.split"):
+        run(raw(), method="given")
+
+
+@pytest.mark.parametrize(("cold", "n_test"), [("keep", 3), ("drop", 1)])
+def test_cold_users_and_items_follow_the_rule(cold: str, n_test: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    train, valid = [("u1", "i1"), ("u2", "i2")], [("u1", "i2")]
+    test = [("u2", "i1"), ("new", "i1"), ("u1", "new")]
+    rows = [(*pair, part) for part, pairs in (("train", train), ("valid", valid), ("test", test)) for pair in pairs]
+    log = pd.DataFrame(rows, columns=["user_id", "item_id", "part"]).astype("str")
+    assert len(run(RawTables(log, {}), method="given", cold=cold).split.test) == n_test
+    assert "test: 2 of 3 interactions are of users (1) or items (1) that are not in train" in caplog.text
+
+
+def test_links_with_oneself_are_dropped_and_weights_stay_with_their_links() -> None:
+    links = pd.DataFrame({"head_id": ["u1", "u1", "u2"], "tail_id": ["u1", "u2", "gone"], "weight": [1.0, 2.0, 3.0]})
+    links = links.astype({"head_id": "str", "tail_id": "str"})
+    side = run(RawTables(raw().interactions, {"friends": RawRelation("user", "user", links, "undirected")})).sides["friends"]
+    assert side.form == "undirected"
+    assert side.links.weights is not None
+    assert side.links.weights.tolist() == [2.0]
+    assert side.links.n_edges == 1
+
+
+def test_an_empty_part_is_refused() -> None:
+    log = raw().interactions.drop_duplicates("user_id")
+    with pytest.raises(InputError, match=r"preprocess: the part valid is empty\. Fix: change preprocess\.split"):
+        run(RawTables(log, {}))

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.data.splitting import assign_random, assign_temporal
+from pipeline.data.splitting import assign_last, assign_one, assign_random, assign_temporal
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -48,3 +48,33 @@ def test_temporal_parts_follow_each_other_and_moments_are_not_torn() -> None:
     assert by_part["train"].tolist() == [5, 1, 2, 3, 4, 6]
     assert by_part["valid"].tolist() == [7, 8]
     assert by_part["test"].tolist() == [9, 9, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("n", "counts"),
+    [
+        (1, {"train": 1}),
+        (2, {"train": 1, "test": 1}),
+        (3, {"train": 1, "valid": 1, "test": 1}),
+        (9, {"train": 7, "valid": 1, "test": 1}),
+    ],
+)
+def test_leave_one_out_takes_one_of_each_user(n: int, counts: dict[str, int]) -> None:
+    assert Counter(assign_one(np.zeros(n, np.int64), seed=0).tolist()) == counts
+
+
+def test_the_last_n_are_the_latest_of_each_user() -> None:
+    """User 0 has five interactions at 1 to 5, user 1 has two, user 2 has one."""
+    users = np.array([0, 0, 0, 0, 0, 1, 1, 2])
+    timestamps = np.array([3, 1, 5, 2, 4, 9, 8, 7])
+    one = assign_last(users, timestamps, 1)
+    assert one.tolist() == ["train", "train", "test", "train", "valid", "test", "train", "train"]
+    two = assign_last(users, timestamps, 2)
+    assert two.tolist() == ["valid", "train", "test", "valid", "test", "test", "train", "train"]
+
+
+def test_dates_cut_at_midnight_utc() -> None:
+    day = 86_400
+    timestamps = np.array([0, day - 1, day, 2 * day - 1, 2 * day])
+    parts = assign_temporal(timestamps, RATIOS, ("1970-01-02", "1970-01-03"))
+    assert parts.tolist() == ["train", "train", "valid", "valid", "test"]

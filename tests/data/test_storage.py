@@ -6,18 +6,19 @@ import pytest
 
 from pipeline.data import storage
 from pipeline.data.ids import IdMap
+from pipeline.data.relation import Side
 from pipeline.errors import InputError, IntegrityError
 from tests.toy import checkerboard, small_relations
 
 
 def test_a_processed_data_set_comes_back(tmp_path: Path) -> None:
     split, social = checkerboard()
-    storage.save_processed(tmp_path, split, {"user": IdMap.of(["007", "NA"])}, {"social": social})
+    storage.save_processed(tmp_path, split, {"user": IdMap.of(["007", "NA"])}, {"social": Side(social, None)})
     loaded = storage.load_split(tmp_path)
     assert loaded.test.equals(split.test)
     assert (loaded.n_users, loaded.n_items) == (16, 16)
     assert list(storage.load_ids(tmp_path, "user").index) == ["007", "NA"]
-    side = storage.load_sides(tmp_path)["social"]
+    side = storage.load_sides(tmp_path)["social"].links
     assert np.array_equal(side.heads, social.heads)
     assert (side.head_type, side.n_tails) == ("user", 16)
 

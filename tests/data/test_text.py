@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.tables import read_text
+from pipeline.data.text import read_text
 from pipeline.errors import InputError
 
 RATED = ["user_id", "item_id", "rating"]
@@ -23,7 +23,7 @@ def test_ids_stay_the_text_that_they_are(tmp_path: Path) -> None:
 def test_a_header_must_name_the_columns(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         read_text(written(tmp_path, "user,item\na,b\n"), ",", ["user_id", "item_id"], header=True)
-    expected = "t.csv:1: columns ['user', 'item']. Fix: the first row must be ['user_id', 'item_id']"
+    expected = "t.csv: has no column 'user_id'. Fix: write 'user' (valid: user, item)"
     assert str(refused.value) == expected
 
 
@@ -57,9 +57,13 @@ def test_a_timestamp_is_a_whole_number(tmp_path: Path, value: str) -> None:
 
 
 def test_an_empty_file_and_a_wrong_encoding_are_refused(tmp_path: Path) -> None:
-    for content in (b"", b"\xff\xfe,b,1\n"):
-        with pytest.raises(InputError, match=r"t\.csv: .*Fix: save it as UTF-8 text with rows"):
+    for content, line in (
+        (b"", "t.csv: is empty. Fix: write the table into it"),
+        (b"a,b,1\n\xff\xfe,b,1\n", "t.csv:2: is not utf-8 text. Fix: save it so, or name its encoding"),
+    ):
+        with pytest.raises(InputError) as refused:
             read_text(written(tmp_path, content), ",", RATED)
+        assert str(refused.value) == line
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

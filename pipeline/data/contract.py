@@ -1,0 +1,110 @@
+"""What the columns of a table must hold, whoever wrote it."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pandera
+
+from pipeline.data.layout import Unit
+from pipeline.data.tables import HEAD_ID, ITEM_ID, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT
+from pipeline.errors import InputError, Problem
+
+__all__ = ["typed"]
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_LARGEST = 9.2e18  # that fits into 64 bits
+_DAY = 86_400
+
+# A check's text is what to write instead of what was found. Earlier checks hide later ones of the same field.
+_ID = pandera.Column(
+    "str",
+    [
+        pandera.Check(lambda ids: ids != "", error="an id"),
+        pandera.Check(lambda ids: ~ids.str.contains("[\r\n]"), error="an id in one line (a quote may be left open)"),
+    ],
+    required=False,
+)
+_CONTRACT = pandera.DataFrameSchema(
+    {
+        **dict.fromkeys([USER_ID, ITEM_ID, HEAD_ID, TAIL_ID], _ID),
+        RATING: pandera.Column(
+            "float64",
+            pandera.Check(lambda ratings: ratings.abs() < np.inf, error="a finite number", ignore_na=False),
+            nullable=True,
+            required=False,
+        ),
+        WEIGHT: pandera.Column(
+            "float64",
+            pandera.Check(lambda w: (w > 0) & (w < np.inf), error="a finite number above 0", ignore_na=False),
+            nullable=True,
+            required=False,
+        ),
+    }
+)
+
+
+def typed(table: pd.DataFrame, where: str, unit: Unit = "s") -> pd.DataFrame:
+    """Check columns of text and give them their types.
+
+    Ids stay the text that they are. Ratings and weights become float64 and must be finite, weights above 0. Time stamps become
+    whole seconds since 1970 (int64), from 1970 to tomorrow: what lies outside is mostly in another unit than was said.
+
+    Args:
+        table: Text; some of the columns ``user_id``, ``item_id``, ``head_id``, ``tail_id``, ``rating``, ``weight``,
+            ``timestamp``. The index numbers the rows of the file.
+        where: What messages call the file.
+        unit: Of the time stamps: seconds, milli-, micro- or nanoseconds since 1970, or ``"iso"``, ISO 8601.
+
+    Returns:
+        The same columns, rows numbered from 0.
+
+    Raises:
+        InputError: One line per fault; a column without one good value is one fault.
+    """
+    found, problems = table.copy(deep=False), []
+    for column in table.columns.intersection([RATING, WEIGHT]):
+        found[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
+    if TIMESTAMP in table:
+        found[TIMESTAMP], wrong = _seconds(table[TIMESTAMP], unit)
+        problems += _faults(table[TIMESTAMP], wrong, where, _asked(unit))
+        outside = ~wrong & ~found[TIMESTAMP].between(0, int(time.time()) + _DAY)
+        fix = f"{_asked(unit)} between 1970 and now, or name its unit ({', '.join([*_PER_SECOND, 'iso'])})"
+        problems += _faults(table[TIMESTAMP], outside, where, fix)
+    try:
+        _CONTRACT.validate(found, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        cases = error.failure_cases.drop_duplicates(["column", "index"])
+        for (column, asked), rows in cases.groupby(["column", "check"], sort=False)["index"]:
+            wrong = pd.Series(table.index.isin(rows.astype("int64")), index=table.index)
+            problems += _faults(table[column], wrong, where, str(asked))
+    if problems:
+        raise InputError(*sorted(problems, key=lambda problem: problem.row or 0))
+    return found.reset_index(drop=True)
+
+
+def _faults(values: "pd.Series[str]", wrong: "pd.Series[bool]", where: str, asked: str) -> list[Problem]:
+    """One fault per wrong row, or one for all rows of a long table."""
+    bad = values[wrong]
+    if len(bad) == len(values) > InputError.shown_at_most:
+        first = f"all {len(bad):,} values are wrong, the first is {bad.iloc[0]!r}"
+        return [Problem(where, None, str(values.name), first, f"write {asked}")]
+    name = str(values.name)
+    return [Problem(where, int(row), name, f"found {text!r}", f"write {asked}") for row, text in bad.items()]  # type: ignore[call-overload]
+
+
+def _asked(unit: Unit) -> str:
+    return "a date and time of ISO 8601" if unit == "iso" else f"a whole number of {_WORDS[unit]}"
+
+
+def _seconds(values: "pd.Series[str]", unit: Unit) -> "tuple[pd.Series[Any], pd.Series[bool]]":
+    """Seconds since 1970, and which values are no time stamps."""
+    if unit == "iso":
+        moments = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
+        wrong = moments.isna()
+        return moments.mask(wrong, pd.Timestamp(0, tz="UTC")).astype("datetime64[s, UTC]").astype("int64"), wrong
+    wrong = ~values.str.fullmatch(r"-?\d{1,19}")
+    wrong |= pd.to_numeric(values.mask(wrong, "0")).astype("float64").abs() > _LARGEST
+    return pd.to_numeric(values.mask(wrong, "0")).astype("int64") // _PER_SECOND[unit], wrong

@@ -1,0 +1,152 @@
+"""What params.yaml says of a data set of somebody's own."""
+
+import codecs
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import Field
+
+from pipeline.data.layout import Layout, Unit
+from pipeline.data.relation import ITEM, USER, Form
+from pipeline.section import Section
+
+__all__ = ["Column", "Description", "Links", "Log", "Table"]
+
+Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1)]
+"""A name in the header, or a place, counted from 1."""
+
+
+class Table(Section):
+    """A file and how its text lies in it; a Parquet file (``.parquet``, ``.pq``) needs the path alone.
+
+    Attributes:
+        path: Of this machine, http(s), or whatever else fsspec opens (``s3://``, ``zip://inside::outside``, ...).
+        sha256: Of the file; ``None`` takes what comes.
+        separator, quote, header, encoding: See ``Layout``.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    separator: Annotated[str, Field(min_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
+    header: bool = True
+    encoding: str = "utf-8"
+
+    @pydantic.field_validator("separator")
+    @classmethod
+    def _in_a_line(cls, separator: str) -> str:
+        if "\n" in separator or "\r" in separator or '"' in separator:
+            raise ValueError("a separator without line breaks and quotes")
+        return separator
+
+    @pydantic.field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError("an encoding that Python knows, as utf-8, latin-1, cp1252 or utf-16") from None
+        return encoding
+
+    def layout(self) -> Layout:
+        """How its text lies in the file."""
+        return Layout(self.separator, self.quote, self.header, self.encoding)
+
+
+class Log(Table):
+    """Who took what.
+
+    Attributes:
+        user, item: Columns of the ids.
+        rating, timestamp: Columns; ``None`` where there are none.
+        unit: Of the time stamps.
+        valid, test: Files like this one with the held-out interactions of your own split (``preprocess.split: given``).
+    """
+
+    user: Column
+    item: Column
+    rating: Column | None = None
+    timestamp: Column | None = None
+    unit: Unit = "s"
+    valid: str | None = None
+    test: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _both_or_none(self) -> "Log":
+        if (self.valid is None) != (self.test is None):
+            raise ValueError("both valid and test, or neither")
+        return self
+
+
+class Links(Table):
+    """A relation, which becomes a side task of the same name.
+
+    Attributes:
+        between: Node types of the two columns: ``user``, ``item``, or a type of its own with any other name (``genre``).
+        head, tail: Columns of the ids.
+        weight: Column; pairs are drawn in proportion to it. ``None``: all alike.
+        directed: Among users or among items: whether a link says nothing of its way back.
+        shared: Whether not the attribute is ranked, but the other users (items) that share one (who bought it too, what lay
+            in the same basket).
+    """
+
+    between: Annotated[tuple[str, str], Field(strict=False)]
+    head: Column
+    tail: Column
+    weight: Column | None = None
+    directed: bool = False
+    shared: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _meaningful(self) -> "Links":
+        head, tail = self.between
+        if head not in (USER, ITEM):
+            raise ValueError(f"between: [user, ...] or [item, ...], found {head!r} first")
+        if {head, tail} == {USER, ITEM}:
+            raise ValueError(
+                "between: users and items are linked by the interactions; a second log could hold what is held out"
+            )
+        if self.shared and (head == tail or self.weight is not None):
+            raise ValueError("shared: true goes with an attribute and without weight")
+        if self.directed and head != tail:
+            raise ValueError("directed: true goes with [user, user] or [item, item]")
+        return self
+
+    @property
+    def form(self) -> Form:
+        """The task that it becomes."""
+        if self.shared:
+            return "shared"
+        if self.between[0] != self.between[1]:
+            return "membership"
+        return "directed" if self.directed else "undirected"
+
+
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+
+
+class Description(Section):
+    """A data set of somebody's own.
+
+    Attributes:
+        interactions: The main table.
+        relations: Side tables by name.
+    """
+
+    interactions: Log
+    relations: Annotated[dict[Name, Links], Field(default_factory=dict)]
+
+    def tables(self) -> dict[str, tuple[str, Table]]:
+        """Name -> address and description of every file."""
+        files: dict[str, tuple[str, Table]] = {"interactions": (self.interactions.path, self.interactions)}
+        for part in ("valid", "test"):
+            if path := getattr(self.interactions, part):
+                files[part] = (path, self.interactions.model_copy(update={"path": path, "sha256": None}))
+        return files | {name: (links.path, links) for name, links in self.relations.items()}
+
+    @pydantic.field_validator("relations")
+    @classmethod
+    def _free(cls, relations: dict[str, Any]) -> dict[str, Any]:
+        if taken := {"interactions", "valid", "test", "recommendation"} & set(relations):
+            raise ValueError(f"another name than {min(taken)}")
+        return relations

@@ -1,0 +1,85 @@
+"""Relations that look like the real one and say nothing: what a side task gains beyond them is what its links are worth."""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from pipeline.data.relation import Numbers, Relation
+from pipeline.seeding import numpy_generator
+
+__all__ = ["Placebo", "placebo"]
+
+Placebo = Literal["rewired", "shuffled"]
+
+_ROUNDS = 30  # after which hardly a link is where it was
+
+
+def placebo(relation: Relation, kind: Placebo, seed: int) -> Relation:
+    """A relation of the same sizes without what its links say.
+
+    Args:
+        relation: Each pair once; if it holds the way back of every pair, so does the result.
+        kind: ``"rewired"``: every node keeps its number of links and gets other partners, by many swaps of the tails of two
+            pairs that make neither a pair that is there nor one with oneself (Maslov and Sneppen, Science 2002).
+            ``"shuffled"``: the heads that have links exchange places, and the links of each with them; among nodes of one type,
+            the nodes of both ends.
+        seed: Of the placebo.
+    """
+    generator = numpy_generator(seed, "placebo", relation.name)
+    if kind == "shuffled":
+        return _shuffled(relation, generator)
+    same = relation.head_type == relation.tail_type
+    backwards = relation.tails * relation.n_tails + relation.heads
+    if same and np.array_equal(np.sort(backwards), np.sort(relation.heads * relation.n_tails + relation.tails)):
+        once = relation.heads < relation.tails
+        heads, tails = _swapped(relation.heads[once], relation.tails[once], relation.n_tails, generator, undirected=True)
+        heads, tails = np.concatenate([heads, tails]), np.concatenate([tails, heads])
+    else:
+        heads, tails = _swapped(relation.heads, relation.tails, relation.n_tails, generator, undirected=False, loops=not same)
+    order = np.lexsort((tails, heads))
+    weights = None if relation.weights is None else generator.permutation(relation.weights)
+    return replace(relation, heads=heads[order], tails=tails[order], weights=weights)
+
+
+def _shuffled(relation: Relation, generator: np.random.Generator) -> Relation:
+    same = relation.head_type == relation.tail_type
+    nodes = np.unique(np.concatenate([relation.heads, relation.tails]) if same else relation.heads)
+    place = np.arange(relation.n_heads)
+    place[nodes] = generator.permutation(nodes)
+    heads, tails = place[relation.heads], place[relation.tails] if same else relation.tails
+    order = np.lexsort((tails, heads))
+    weights = None if relation.weights is None else relation.weights[order]
+    return replace(relation, heads=heads[order], tails=tails[order], weights=weights)
+
+
+def _swapped(
+    heads: Numbers, tails: Numbers, n: int, generator: np.random.Generator, *, undirected: bool, loops: bool = False
+) -> tuple[Numbers, Numbers]:
+    """Pairs (a, b), (c, d) -> (a, d), (c, b), all pairs at once in each round, where that gives two new pairs."""
+    heads, tails = heads.copy(), tails.copy()
+    half = heads.size // 2
+    for _ in range(_ROUNDS):
+        order = generator.permutation(heads.size)
+        one, two = order[:half], order[half : 2 * half]
+        if undirected:  # a link has no direction, so each may be read either way round
+            turn = generator.random(half) < 1 / 2
+            heads[one[turn]], tails[one[turn]] = tails[one[turn]], heads[one[turn]]
+        old = _keys(heads, tails, n, undirected)
+        new_one = _keys(heads[one], tails[two], n, undirected)
+        new_two = _keys(heads[two], tails[one], n, undirected)
+        both = np.concatenate([new_one, new_two])
+        # A pair that two swaps would make is refused to both.
+        unique, place, count = np.unique(both, return_inverse=True, return_counts=True)
+        fresh = ((count == 1) & ~np.isin(unique, old))[place]
+        good = fresh[:half] & fresh[half:]
+        if not loops:
+            good &= (heads[one] != tails[two]) & (heads[two] != tails[one])
+        a, b = one[good], two[good]
+        tails[a], tails[b] = tails[b], tails[a]
+    return heads, tails
+
+
+def _keys(heads: Numbers, tails: Numbers, n: int, undirected: bool) -> Numbers:
+    low, high = (np.minimum(heads, tails), np.maximum(heads, tails)) if undirected else (heads, tails)
+    return low * n + high

@@ -1,0 +1,50 @@
+"""What a name in ``datasets`` stands for, as JSON: it changes exactly when the raw files have to be made anew."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline import plugins
+from pipeline.data.description import Description
+from pipeline.data.remote import is_local
+from pipeline.datasets._base import Dataset
+from pipeline.errors import ParamsError
+from pipeline.params import Params
+
+__all__ = ["open_dataset", "record"]
+
+
+def record(path: Path, params: Params, name: str) -> dict[str, Any]:
+    """The plug-in with the checksums of its code; of an own data set also its description, and size and age of local files.
+
+    Raises:
+        ParamsError: If a local file is not there.
+    """
+    described = params.custom.get(name)
+    plug_in = plugins.CUSTOM if described else name
+    found: dict[str, Any] = {"plug_in": plug_in, "sources": plugins.sources("datasets", plug_in)}
+    if described is None:
+        return found
+    files, missing = {}, []
+    for table, (address, _) in described.tables().items():
+        if is_local(address):
+            try:
+                status = os.stat(address)
+            except OSError as error:
+                fix = "correct the path, which starts at the folder of params.yaml"
+                missing.append(f"{path}: custom.{name}.{table}: {address}: {error.strerror}. Fix: {fix}")
+            else:
+                files[address] = [status.st_size, status.st_mtime_ns]
+    if missing:
+        raise ParamsError(*missing)
+    return found | {"described": described.model_dump(mode="json"), "files": files}
+
+
+def open_dataset(recorded: dict[str, Any]) -> Dataset:
+    """The data set of a record."""
+    plug_in = plugins.load("datasets", recorded["plug_in"])
+    if recorded["plug_in"] != plugins.CUSTOM:
+        dataset: Dataset = plug_in
+        return dataset
+    made: Dataset = plug_in(Description.model_validate(recorded["described"]))
+    return made

@@ -1,0 +1,37 @@
+"""How links become pairs, by hand."""
+
+import numpy as np
+
+from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.tasks._forms import as_task
+
+
+def links(pairs: list[tuple[int, int]], tail_type: str = USER, weights: list[float] | None = None) -> Relation:
+    heads, tails = np.array(pairs, dtype=np.int64).T
+    head_type = USER if tail_type == USER else ITEM
+    return Relation("side", head_type, tail_type, heads, tails, 4, 4, None if weights is None else np.array(weights))
+
+
+def pairs(relation: Relation) -> list[tuple[int, int]]:
+    return list(zip(relation.heads.tolist(), relation.tails.tolist(), strict=True))
+
+
+def test_directed_links_stay_as_they_are_each_once_without_oneself() -> None:
+    assert pairs(as_task("trust", links([(1, 0), (0, 2), (1, 0), (3, 3)]), "directed")) == [(0, 2), (1, 0)]
+
+
+def test_undirected_links_go_both_ways_and_their_weights_add_up() -> None:
+    found = as_task("friends", links([(0, 1), (1, 0), (2, 1)], weights=[1.0, 2.0, 5.0]), "undirected")
+    assert pairs(found) == [(0, 1), (1, 0), (1, 2), (2, 1)]
+    assert found.weights is not None
+    assert found.weights.tolist() == [3.0, 3.0, 5.0, 5.0]
+
+
+def test_a_membership_may_have_the_number_of_its_head() -> None:
+    assert pairs(as_task("genre", links([(2, 2), (0, 1), (2, 2)], "genre"), "membership")) == [(0, 1), (2, 2)]
+
+
+def test_shared_links_heads_with_a_tail_in_common() -> None:
+    found = as_task("basket", links([(0, 0), (1, 0), (3, 1)], "basket"), "shared")
+    assert pairs(found) == [(0, 1), (1, 0)]
+    assert (found.name, found.tail_type, found.n_tails) == ("basket", ITEM, 4)

@@ -19,6 +19,7 @@ AHEAD = 8
 """Rows to ask for ahead of their use: the memory answers in about the time that so many take."""
 
 _LINE_BYTES, _LINES = 64, 4  # of the cache; the rest of a longer row comes by itself
+# A change of this file leaves machine code that numba has cached for the files that use it: remove their __pycache__.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _F = TypeVar("_F", bound=Callable[..., Any])
 

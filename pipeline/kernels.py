@@ -98,6 +98,8 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
         margin = slopes[i]
         small = np.exp(-abs(margin))  # of the two forms of ln(1 + exp(-m)) and of the sigmoid, the one that cannot overflow
         loss += max(-margin, zero) + np.log1p(small)
+        if not np.isfinite(margin):  # also where the loss itself would be 0, its gradient is not finite
+            loss = np.nan
         slopes[i] = -share * (small if margin >= zero else one) / (one + small)
     for i in range(batch):
         if i + AHEAD < batch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,11 +37,12 @@ class Telemetry:
         self._tasks = list(tasks)
         others = [kind for kind in nodes.sizes if kind != USER]
         self._slices = ["short", "medium", "long", *others]
-        cuts = torch.quantile(history[history > 0].double(), torch.tensor([1 / 3, 2 / 3], dtype=torch.float64))
+        cuts = torch.from_numpy(np.quantile(history[history > 0].numpy().astype(np.float64), [1 / 3, 2 / 3]))
         parts = {USER: torch.bucketize(history.double(), cuts)}
         parts |= {kind: torch.full((nodes.sizes[kind],), 3 + place) for place, kind in enumerate(others)}
         self._slice_of = torch.cat([parts[kind] for kind in nodes.sizes]).to(device)
-        self._sums = torch.zeros(4, len(self._tasks), len(self._slices), device=device)
+        exact = torch.float32 if device.type == "mps" else torch.float64  # beyond 2^24 rows a float32 counts no further
+        self._sums = torch.zeros(4, len(self._tasks), len(self._slices), dtype=exact, device=device)
 
     @torch.no_grad()
     def observe(self, step: int, gradients: RowGradients, combined: Combined) -> None:
@@ -58,7 +60,7 @@ class Telemetry:
 
     def end_epoch(self) -> dict[str, float]:
         """The metrics of the epoch, and start anew."""
-        weight, n_present, cosine, n_both = self._sums.cpu().double()
+        weight, n_present, cosine, n_both = self._sums.to("cpu", torch.float64, copy=True)
         self._sums.zero_()
         metrics: dict[str, float] = {}
         for t, task in enumerate(self._tasks):

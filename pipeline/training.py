@@ -177,6 +177,7 @@ def _offsets(nodes: NodeTypes, task: Relation) -> tuple[int, int]:
     return nodes.offset(task.head_type), nodes.offset(task.tail_type)
 
 
+@torch.no_grad()
 def _losses_now(encoder: Encoder, batch: Batch, losses: Sequence[Loss]) -> Tensor:
     """The losses of a batch after its step ``[n_tasks]``."""
     return batch_losses(encoder().stacked, batch, losses)

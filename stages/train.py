@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             (out / "state.safetensors").write_bytes(save(parts.state()))
             pd.DataFrame(history).to_csv(out / "history.csv", index=False)
             write_json(out / "model.json", {"params": described, "best": best})
-            unchanged(args.params, params, lambda p: (p.train, p.encoders.get(encoder[0]), p.losses.get(loss[0])))
+            chosen = (("encoders", encoder[0]), ("losses", loss[0]), ("combiners", args.method))
+            unchanged(args.params, params, lambda p: (p.train, *(getattr(p, kind).get(name) for kind, name in chosen)))
 
 
 def _show(bar: "tqdm[Never]", name: str, epoch: Epoch) -> None:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from pipeline import evaluation
 from pipeline.evaluation import NOTHING, ItemLists, coverage, find_hits, per_user, top_k
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
@@ -14,6 +15,13 @@ def test_item_lists_unite_tables_and_drop_repetitions() -> None:
     assert lists.lengths().tolist() == [2, 0, 1]
     position, items = lists.pairs(torch.tensor([2, 0, 1]))
     assert list(zip(position.tolist(), items.tolist(), strict=True)) == [(0, 1), (1, 1), (1, 2)]
+
+
+@pytest.fixture(params=["compiled", "plain"], autouse=True)
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled ranking, and the plain one that a GPU uses."""
+    if request.param == "plain":
+        monkeypatch.setattr(evaluation, "is_compiled_for", lambda _: False)
 
 
 def test_seen_items_are_never_recommended() -> None:

@@ -135,6 +135,19 @@ def test_a_gradient_that_is_not_finite_makes_the_loss_of_its_task_nan() -> None:
     assert found.isfinite().tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [torch.inf, -torch.inf, None])
+def test_scores_beyond_all_numbers_make_the_loss_nan(dtype: torch.dtype, size: float | None) -> None:
+    """A margin of +infinity would have the loss 0 and hide that the embeddings have left all bounds."""
+    table = random_table().to(dtype)
+    table[0] = torch.finfo(dtype).max if size is None else size
+    table[1] = torch.finfo(dtype).max if size is None else size
+    triplets = Triplets(torch.tensor([0]), torch.tensor([1]), torch.tensor([2]))
+    (batch,) = batches([triplets], 1, N_ROWS)
+    _, found = row_gradients(table, TABLES, batch, losses_of(1))
+    assert found.isnan().all()
+
+
 def test_losses_on_the_same_batch() -> None:
     table, losses, batch = random_table(), losses_of(3), one_batch(TASKS)
     _, found = row_gradients(table, TABLES, batch, losses)

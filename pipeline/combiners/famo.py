@@ -13,8 +13,8 @@ __all__ = ["FAMO"]
 class FAMO(Combiner):
     """w_t = c z_t / L_t with z = softmax(x), and x moved by how much each log loss fell in the step (Liu et al., NeurIPS 2023).
 
-    By TorchJD. It reads the losses of a batch once more after the step. Losses belong to tasks, not to entities, so there is
-    no granularity.
+    By TorchJD, whose Adam is not saved. It reads the losses of a batch once more after the step. Losses belong to tasks, not
+    to entities, so there is no granularity.
 
     Args:
         tasks: See the base class.

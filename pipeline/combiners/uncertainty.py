@@ -12,7 +12,7 @@ __all__ = ["Uncertainty"]
 class Uncertainty(Combiner):
     """w_t = exp(-s_t) / 2, where s descends on sum_t exp(-s_t) L_t / 2 + s_t / 2 (Kendall et al., CVPR 2018). By TorchJD.
 
-    Losses belong to tasks, not to entities, so there is no granularity.
+    The moments of the Adam are not saved. Losses belong to tasks, not to entities, so there is no granularity.
 
     Args:
         tasks: See the base class.

@@ -124,6 +124,10 @@ def test_several_steps_stay_finite_and_leave_the_input_alone(rule: str, options:
         assert torch.equal(gradients.present, copy.present)
 
 
+# What TorchJD holds in tensors that are no buffers (their docstrings say so); the leak never changes.
+KEPT_BY_TORCHJD = {"dwa": {"_loss_sum"}, "famo": {"_prev_losses"}, "graddrop": {"_leak"}}
+
+
 @every_rule
 def test_state_is_saved(rule: str, options: dict[str, Any]) -> None:
     """Every tensor that changes over the steps is in the state of the module, but for what TorchJD keeps elsewhere."""
@@ -131,7 +135,7 @@ def test_state_is_saved(rule: str, options: dict[str, Any]) -> None:
     before = {name: value.clone() for name, value in combiner.state_dict().items()}
     for number in range(3):
         combiner(random_rows(number), step(seed=number))
-    loose = [name for name, value in vars(combiner).items() if isinstance(value, torch.Tensor)]
-    assert loose == []
+    loose = {name for part in combiner.modules() for name, value in vars(part).items() if isinstance(value, torch.Tensor)}
+    assert loose <= KEPT_BY_TORCHJD.get(rule, set())
     if rule in ("gradnorm", "metabalance", "gradcraft", "gradvac", "uncertainty"):
         assert any(not torch.equal(value, before.get(name, value + 1)) for name, value in combiner.state_dict().items())

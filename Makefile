@@ -1,4 +1,5 @@
-# make repro: install and run the pipeline. make test: install and run the tests. The rest is for people who change the code.
+# make repro: install and run the pipeline. make inspect: what is in the data sets. make test: install and run the tests.
+# The rest is for people who change the code.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,12 +10,15 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export THP_MEM_ALLOC_ENABLE := 1
 
-.PHONY: repro test test-slow bench lint ui lock install
+.PHONY: repro inspect test test-slow bench bench-scale lint ui lock install
 
 repro: install
 	@echo "== dvc repro: download, preprocess, train, evaluate, compare (see params.yaml)"
 	dvc repro
 	@echo "== done: leader board in reports/leaderboard.md; 'make ui' shows the runs in MLflow"
+
+inspect: install
+	python -m stages.inspect_data --params params.yaml
 
 test: install
 	@echo "== the fast tests"
@@ -32,6 +36,10 @@ bench: install .venv-peers/.installed
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.steps --tasks data/tasks/$(DATASET) >docs/benchmarks/steps.md
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.peers --processed data/processed/$(DATASET) --tasks data/tasks/$(DATASET) \
 		--peers .venv-peers/bin/python >docs/benchmarks/peers.md
+
+# 20 million generated interactions through the stages before training: some minutes, 2 GB of disk.
+bench-scale: install
+	python -m tests.benchmarks.scale >docs/benchmarks/scale.md
 
 .venv-peers/.installed: tests/benchmarks/requirements.txt
 	@echo "== making .venv-peers with the libraries to compare with"

@@ -265,8 +265,13 @@ def fault_lines(
             text = f"unknown key.{closest(str(place[-1]), _keys(schema, place[:-1]))}"
         elif fault["type"] == "missing":
             text = "missing. Fix: add it"
+        elif ". Fix: " in fault["msg"]:  # of a whole section
+            text = fault["msg"].removeprefix("Value error, ")
         else:
             allowed = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            allowed = allowed.replace("String should match pattern", "text of the pattern").replace(
+                "String should have", "text of"
+            )
             text = f"found {fault['input']!r}. Fix: write {allowed[:1].lower()}{allowed[1:]}"
         lines.append(f"{path}: {key}: {text}")
     return lines

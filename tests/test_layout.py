@@ -71,7 +71,7 @@ def test_the_training_core_needs_torch_numpy_and_pandas_alone() -> None:
     """It can be carried to a machine with a GPU and nothing else."""
     code = """
 import sys
-for absent in ("mlflow", "dvc", "pyarrow", "pydantic", "ruamel", "pooch", "safetensors", "tqdm", "matplotlib", "scipy"):
+for absent in ("mlflow", "dvc", "pyarrow", "pydantic", "ruamel", "fsspec", "safetensors", "tqdm", "matplotlib", "scipy"):
     sys.modules[absent] = None
 for absent in ("numba", "torchjd"):
     sys.modules[absent] = None

@@ -54,7 +54,7 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s") -> pd.DataFrame:
 
     Args:
         table: Text; some of the columns ``user_id``, ``item_id``, ``head_id``, ``tail_id``, ``rating``, ``weight``,
-            ``timestamp``. The index numbers the rows of the file.
+            ``timestamp``. The index numbers the rows of the file; rows that were one there have one number.
         where: What messages call the file.
         unit: Of the time stamps: seconds, milli-, micro- or nanoseconds since 1970, or ``"iso"``, ISO 8601.
 
@@ -64,11 +64,11 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s") -> pd.DataFrame:
     Raises:
         InputError: One line per fault; a column without one good value is one fault.
     """
-    found, problems = table.copy(deep=False), []
+    found, problems = table.reset_index(drop=True), []
     for column in table.columns.intersection([RATING, WEIGHT]):
-        found[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
+        found[column] = pd.to_numeric(found[column], errors="coerce").astype("float64")
     if TIMESTAMP in table:
-        found[TIMESTAMP], wrong = _seconds(table[TIMESTAMP], unit)
+        found[TIMESTAMP], wrong = _seconds(found[TIMESTAMP], unit)
         problems += _faults(table[TIMESTAMP], wrong, where, _asked(unit))
         outside = ~wrong & ~found[TIMESTAMP].between(0, int(time.time()) + _DAY)
         fix = f"{_asked(unit)} between 1970 and now, or name its unit ({', '.join([*_PER_SECOND, 'iso'])})"
@@ -78,16 +78,16 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s") -> pd.DataFrame:
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases.drop_duplicates(["column", "index"])
         for (column, asked), rows in cases.groupby(["column", "check"], sort=False)["index"]:
-            wrong = pd.Series(table.index.isin(rows.astype("int64")), index=table.index)
+            wrong = pd.Series(found.index.isin(rows.astype("int64")))
             problems += _faults(table[column], wrong, where, str(asked))
     if problems:
         raise InputError(*sorted(problems, key=lambda problem: problem.row or 0))
-    return found.reset_index(drop=True)
+    return found
 
 
 def _faults(values: "pd.Series[str]", wrong: "pd.Series[bool]", where: str, asked: str) -> list[Problem]:
     """One fault per wrong row, or one for all rows of a long table."""
-    bad = values[wrong]
+    bad = values[wrong.to_numpy()]
     if len(bad) == len(values) > InputError.shown_at_most:
         first = f"all {len(bad):,} values are wrong, the first is {bad.iloc[0]!r}"
         return [Problem(where, None, str(values.name), first, f"write {asked}")]

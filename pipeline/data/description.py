@@ -10,10 +10,32 @@ from pipeline.data.layout import Layout, Unit
 from pipeline.data.relation import ITEM, USER, Form
 from pipeline.section import Section
 
-__all__ = ["Column", "Description", "Links", "Log", "Table"]
+__all__ = ["Column", "Description", "Links", "Log", "Name", "Table"]
 
-Column = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1)]
+
+def _column(found: object) -> str | int:
+    if isinstance(found, bool) or not ((isinstance(found, str) and found) or (isinstance(found, int) and found >= 1)):
+        raise ValueError("a name in the header, or a place, counted from 1")
+    return found
+
+
+Column = Annotated[str | int, pydantic.PlainValidator(_column)]
 """A name in the header, or a place, counted from 1."""
+
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+"""Part of the names of files and metrics."""
+
+
+def _refuse_twice(columns: dict[str, str | int | None]) -> None:
+    """No column means two things.
+
+    Raises:
+        ValueError: Naming the two.
+    """
+    seen: dict[str | int, str] = {}
+    for meaning, column in columns.items():
+        if column is not None and seen.setdefault(column, meaning) != meaning:
+            raise ValueError(f"{seen[column]} and {meaning} are both column {column!r}. Fix: write every column once")
 
 
 class Table(Section):
@@ -72,9 +94,10 @@ class Log(Table):
     test: str | None = None
 
     @pydantic.model_validator(mode="after")
-    def _both_or_none(self) -> "Log":
+    def _meaningful(self) -> "Log":
         if (self.valid is None) != (self.test is None):
-            raise ValueError("both valid and test, or neither")
+            raise ValueError("one of valid and test is missing. Fix: write both, or neither")
+        _refuse_twice({"user": self.user, "item": self.item, "rating": self.rating, "timestamp": self.timestamp})
         return self
 
 
@@ -84,15 +107,18 @@ class Links(Table):
     Attributes:
         between: Node types of the two columns: ``user``, ``item``, or a type of its own with any other name (``genre``).
         head, tail: Columns of the ids.
+        tail_separator: Between the ids of a tail that lists several (``Action|Comedy``); an empty list is no link. ``None``:
+            the tail is one id.
         weight: Column; pairs are drawn in proportion to it. ``None``: all alike.
         directed: Among users or among items: whether a link says nothing of its way back.
         shared: Whether not the attribute is ranked, but the other users (items) that share one (who bought it too, what lay
             in the same basket).
     """
 
-    between: Annotated[tuple[str, str], Field(strict=False)]
+    between: Annotated[tuple[Name, Name], Field(strict=False)]
     head: Column
     tail: Column
+    tail_separator: Annotated[str, Field(min_length=1)] | None = None
     weight: Column | None = None
     directed: bool = False
     shared: bool = False
@@ -101,15 +127,17 @@ class Links(Table):
     def _meaningful(self) -> "Links":
         head, tail = self.between
         if head not in (USER, ITEM):
-            raise ValueError(f"between: [user, ...] or [item, ...], found {head!r} first")
+            raise ValueError(f"between starts with {head!r}. Fix: write [user, ...] or [item, ...]")
         if {head, tail} == {USER, ITEM}:
             raise ValueError(
-                "between: users and items are linked by the interactions; a second log could hold what is held out"
+                "between links users with items, and a log beside the interactions could hold what is held out. Fix: leave "
+                "this relation out"
             )
         if self.shared and (head == tail or self.weight is not None):
-            raise ValueError("shared: true goes with an attribute and without weight")
+            raise ValueError("shared: true is for users (items) that share an attribute, without weight. Fix: write false")
         if self.directed and head != tail:
-            raise ValueError("directed: true goes with [user, user] or [item, item]")
+            raise ValueError("directed: true is for [user, user] and [item, item]. Fix: write false")
+        _refuse_twice({"head": self.head, "tail": self.tail, "weight": self.weight})
         return self
 
     @property
@@ -120,9 +148,6 @@ class Links(Table):
         if self.between[0] != self.between[1]:
             return "membership"
         return "directed" if self.directed else "undirected"
-
-
-Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 
 
 class Description(Section):

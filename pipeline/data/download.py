@@ -1,24 +1,18 @@
-"""Raw files by URL, verified by checksum; a local mirror is tried first."""
+"""Files of a public collection, verified by checksum: from mirrors in their order, then from the collection itself."""
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import pooch
-import requests
-
-from pipeline.errors import InputError, IntegrityError, MachineError
+from pipeline.data.remote import copy_to, is_local
+from pipeline.errors import InputError, IntegrityError, MachineError, PmtrecError
 
 __all__ = ["MIRROR_VARIABLE", "RemoteFile", "fetch"]
 
 MIRROR_VARIABLE = "PMTREC_MIRROR"
-
-_RETRIES = 3
-_TIMEOUT_S = 30
 
 log = logging.getLogger(__name__)
 
@@ -38,64 +32,49 @@ class RemoteFile:
     sha256: str
 
     @property
-    def url(self) -> str:
-        """The address of the file."""
-        return self.base_url + quote(self.path)
-
-    @property
     def name(self) -> str:
         """The file's name without its folder."""
         return Path(self.path).name
 
+    def in_mirror(self, mirror: str) -> str:
+        """Its address in a folder of this machine, or below an address."""
+        return str(Path(mirror, self.path)) if is_local(mirror) else f"{mirror.rstrip('/')}/{quote(self.path)}"
+
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> None:
-    """Put verified files into ``folder``, from the mirror (environment variable PMTREC_MIRROR) or else from their address.
+    """Put verified files into ``folder``.
+
+    The environment variable PMTREC_MIRROR names mirrors, separated by semicolons: folders, or addresses that fsspec opens.
+    What one of them lacks, or holds with other bytes, is taken from the next, and at last from the collection.
 
     Raises:
-        InputError: If PMTREC_MIRROR does not name a folder.
-        IntegrityError: If what was found has another checksum.
+        InputError: If a mirror that should be a folder is none.
+        IntegrityError: If what was found has another checksum, and no other place has the right one.
         MachineError: If a file cannot be had.
     """
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    if mirror and not Path(mirror).is_dir():
-        raise InputError(f"{MIRROR_VARIABLE}: there is no folder {mirror!r}. Fix: set it to an existing folder, or unset it")
+    mirrors = [mirror.strip() for mirror in os.environ.get(MIRROR_VARIABLE, "").split(";") if mirror.strip()]
+    for mirror in mirrors:
+        if is_local(mirror) and not Path(mirror).is_dir():
+            raise InputError(
+                f"{MIRROR_VARIABLE}: there is no folder {mirror!r}. Fix: set it to an existing folder, or unset it"
+            )
     for file in files:
-        copy = Path(mirror, file.path) if mirror else None
-        if copy and copy.is_file():
-            _take_copy(file, copy, folder)
-        else:
-            _download(file, folder, note=f" (not in {MIRROR_VARIABLE}={mirror} either)" if mirror else "")
+        _fetch_one(file, [file.in_mirror(mirror) for mirror in mirrors] + [file.base_url + quote(file.path)], folder)
 
 
-def _take_copy(file: RemoteFile, copy: Path, folder: Path) -> None:
-    found = pooch.file_hash(str(copy), alg="sha256")
-    if found != file.sha256:
-        raise IntegrityError(
-            f"{copy}: sha256 is {found}, expected {file.sha256}. Fix: replace the file in the mirror, or unset "
-            f"{MIRROR_VARIABLE} to download it"
-        )
-    shutil.copyfile(copy, folder / file.name)
-    log.info("%s: taken from the mirror, checksum right", file.path)
-
-
-def _download(file: RemoteFile, folder: Path, note: str) -> None:
-    source = pooch.create(
-        path=folder,
-        base_url="",
-        registry={file.name: f"sha256:{file.sha256}"},
-        urls={file.name: file.url},
-        retry_if_failed=_RETRIES,
-    )
-    try:
-        source.fetch(file.name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT_S))
-    except ValueError as error:  # pooch's word for a wrong checksum
-        raise IntegrityError(
-            f"{file.url}: the download does not have sha256 {file.sha256}. Fix: try again; if it stays so, the "
-            f"collection has changed or something on the way alters it"
-        ) from error
-    except (requests.RequestException, OSError) as error:
-        raise MachineError(
-            f"{file.url}: cannot be downloaded{note}: {type(error).__name__}. Fix: check the network, or set "
-            f"{MIRROR_VARIABLE} to a folder that holds {file.path}"
-        ) from error
-    log.info("%s: downloaded, checksum right", file.path)
+def _fetch_one(file: RemoteFile, addresses: list[str], folder: Path) -> None:
+    refusals: list[PmtrecError] = []
+    for address in addresses:
+        try:
+            return copy_to(folder / file.name, address, file.sha256)
+        except (InputError, IntegrityError, MachineError) as error:
+            refusals.append(error)
+            if len(refusals) < len(addresses):
+                log.warning("%s; trying the next place", error.problems[0].partition(". Fix: ")[0])
+    for refusal in refusals:
+        if isinstance(refusal, IntegrityError):  # no network is a small matter beside wrong bytes
+            raise refusal
+    reason = refusals[-1].problems[0].partition(". Fix: ")[0]
+    mirrors = f" (nor from {', '.join(addresses[:-1])})" if addresses[1:] else ""
+    fix = f"check the network, or set {MIRROR_VARIABLE} to a folder that holds {file.path}"
+    raise MachineError(f"{reason}{mirrors}. Fix: {fix}") from refusals[-1]

@@ -82,6 +82,7 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
     ):
         if asked and column not in raw.interactions:
             raise InputError(f"preprocess.{key}: the data set has no {column}. Fix: change preprocess.{key}")
+    log.info("numbering %s interactions", f"{len(raw.interactions):,}")
     all_ids = {USER: IdMap.of(raw.interactions[USER_ID]), ITEM: IdMap.of(raw.interactions[ITEM_ID])}
     numbers = {kind: all_ids[kind].numbers(raw.interactions[column]) for kind, column in ((USER, USER_ID), (ITEM, ITEM_ID))}
     kept = resolve_duplicates(pd.DataFrame(numbers | dict(raw.interactions.drop(columns=[USER_ID, ITEM_ID]).items())))

@@ -43,11 +43,15 @@ def _file_name(name: str, address: str) -> str:
 def _read(described: Description, folder: Path) -> RawTables:
     """Read the files that ``_fetch`` put there."""
 
-    def read(name: str, columns: dict[str, str | int | None], unit: Unit = "s") -> pd.DataFrame:
+    def read(
+        name: str, columns: dict[str, str | int | None], unit: Unit = "s", tail_separator: str | None = None
+    ) -> pd.DataFrame:
         address, table = described.tables()[name]
+        path = folder / _file_name(name, address)
+        log.info("reading %s (%.1f MiB)", address, path.stat().st_size / 2**20)
         wanted = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
-        text = read_columns(folder / _file_name(name, address), address, wanted, table.layout())
-        return typed(text, address, unit)
+        text = read_columns(path, address, wanted, table.layout())
+        return typed(text if tail_separator is None else _one_tail_a_row(text, tail_separator), address, unit)
 
     main = described.interactions
     columns = {USER_ID: main.user, ITEM_ID: main.item, RATING: main.rating, TIMESTAMP: main.timestamp}
@@ -57,6 +61,14 @@ def _read(described: Description, folder: Path) -> RawTables:
         interactions = pd.concat([table.assign(**{PART: part}) for part, table in parts.items()], ignore_index=True)
     relations = {}
     for name, links in described.relations.items():
-        table = read(name, {HEAD_ID: links.head, TAIL_ID: links.tail, WEIGHT: links.weight})
+        columns = {HEAD_ID: links.head, TAIL_ID: links.tail, WEIGHT: links.weight}
+        table = read(name, columns, tail_separator=links.tail_separator)
         relations[name] = RawRelation(*links.between, table, links.form)
     return RawTables(interactions, relations)
+
+
+def _one_tail_a_row(text: pd.DataFrame, separator: str) -> pd.DataFrame:
+    """Rows that list several tails become several rows of the same number; those that list none are dropped."""
+    some = text[text[TAIL_ID] != ""]
+    lists = some[TAIL_ID].str.split(separator, regex=False)
+    return some.assign(**{TAIL_ID: lists}).explode(TAIL_ID).astype({TAIL_ID: "str"})

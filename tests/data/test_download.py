@@ -1,15 +1,14 @@
 import hashlib
-import http.server
-import threading
+import logging
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipeline.data import download
+from pipeline.data import download, remote
 from pipeline.data.download import RemoteFile, fetch
 from pipeline.errors import InputError, IntegrityError, MachineError
+from tests.servers import bad_server
 
 CONTENT = b"1\t2\n"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -20,18 +19,14 @@ def served(tmp_path: Path) -> Iterator[str]:
     """Address of a server whose folder ``set/`` holds ``a (b).dat``."""
     (tmp_path / "www/set").mkdir(parents=True)
     (tmp_path / "www/set/a (b).dat").write_bytes(CONTENT)
-    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=str(tmp_path / "www")))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with bad_server(tmp_path / "www") as address:
+        yield f"{address}good/"
 
 
 @pytest.fixture(autouse=True)
-def _without_mirror_and_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_mirror_and_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(download.MIRROR_VARIABLE, raising=False)
-    monkeypatch.setattr(download, "_RETRIES", 0)
+    monkeypatch.setattr(remote, "_PAUSE_S", 0.0)
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def test_downloads_by_url_with_quoted_names(served: str, folder: Path) -> None:
 def test_a_wrong_checksum_leaves_nothing(served: str, folder: Path) -> None:
     with pytest.raises(IntegrityError) as refused:
         fetch([RemoteFile(served, "set/a (b).dat", "0" * 64)], folder)
-    assert str(refused.value).startswith(f"{served}set/a%20%28b%29.dat: the download does not have sha256 {'0' * 64}. Fix: ")
+    assert str(refused.value).startswith(f"{served}set/a%20%28b%29.dat: sha256 is {SHA256}, expected {'0' * 64}. Fix: ")
     assert list(folder.iterdir()) == []
 
 
@@ -56,7 +51,7 @@ def test_a_missing_file_and_a_dead_server_end_in_one_line(served: str, folder: P
     for address in (f"{served}nowhere/", "http://127.0.0.1:9/"):
         with pytest.raises(MachineError) as refused:
             fetch([RemoteFile(address, "a.dat", SHA256)], folder)
-        assert str(refused.value).startswith(f"{address}a.dat: cannot be downloaded: ")
+        assert str(refused.value).startswith(f"{address}a.dat: ")
         assert "Fix: check the network, or set PMTREC_MIRROR to a folder that holds a.dat" in str(refused.value)
         assert list(folder.iterdir()) == []
 
@@ -91,3 +86,20 @@ def test_a_mirror_that_is_no_folder_is_refused(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv(download.MIRROR_VARIABLE, "/nowhere")
     with pytest.raises(InputError, match="PMTREC_MIRROR: there is no folder '/nowhere'"):
         fetch([], folder)
+
+
+def test_mirrors_are_tried_in_their_order(
+    served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One with other bytes, one that is down, one that lacks the file, one that has it; the collection is out of reach."""
+    caplog.set_level(logging.WARNING)
+    (tmp_path / "wrong/set").mkdir(parents=True)
+    (tmp_path / "wrong/set/a (b).dat").write_bytes(b"other")
+    mirrors = [str(tmp_path / "wrong"), "http://127.0.0.1:9", f"{served}nowhere", served]
+    monkeypatch.setenv(download.MIRROR_VARIABLE, "; ".join(mirrors))
+    fetch([RemoteFile("http://127.0.0.1:9/", "set/a (b).dat", SHA256)], folder)
+    assert (folder / "a (b).dat").read_bytes() == CONTENT
+    left = [record.getMessage() for record in caplog.records if "the next place" in record.getMessage()]
+    assert [line.split(":", maxsplit=1)[0] for line in left] == [str(tmp_path / "wrong/set/a (b).dat"), "http", "http"]
+    assert "sha256 is" in left[0]
+    assert "there is no such file" in left[2]

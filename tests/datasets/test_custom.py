@@ -108,6 +108,19 @@ def test_an_own_split_and_relations(tmp_path: Path) -> None:
     }
 
 
+def test_a_tail_may_list_several(tmp_path: Path) -> None:
+    films = written(tmp_path, "007,Action|Sci-Fi|x.y\nNA,\n3,Drama\n", "films.csv")
+    genres = {"path": films, "header": False, "between": ["item", "genre"], "head": 1, "tail": 2, "tail_separator": "|"}
+    clicks = {"path": written(tmp_path, CLICKS)} | COLUMNS
+    found = read(tmp_path, clicks, {"genre": genres}).relations["genre"].table
+    assert found.to_dict("list") == {"head_id": ["007", "007", "007", "3"], "tail_id": ["Action", "Sci-Fi", "x.y", "Drama"]}
+    (tmp_path / "raw").rename(tmp_path / "first")
+    written(tmp_path, "007,Action\nNA,Drama||Action\n", "films.csv")
+    with pytest.raises(InputError) as refused:
+        read(tmp_path, clicks, {"genre": genres})
+    assert str(refused.value) == f"{films}:2 tail_id: found ''. Fix: write an id"
+
+
 RATING = "a finite number"
 SECONDS = "a whole number of seconds"
 BAD_FIELDS = [

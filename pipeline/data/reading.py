@@ -39,6 +39,8 @@ def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layou
     table = _read_parquet(path, where) if parquet else _read_text(path, where, layout)
     if table.num_rows == 0:
         raise InputError(f"{where}: has no rows. Fix: write the table into it")
+    if not parquet and table.num_columns == 1 < len(columns):
+        raise InputError(f"{where}: has one field a row when split by {layout.separator!r}. Fix: name its separator")
     found = {
         ours: _text(table, _place(table, theirs, where, parquet or layout.header), where) for ours, theirs in columns.items()
     }

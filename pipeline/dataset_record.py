@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.data.description import Description
-from pipeline.data.remote import is_local
+from pipeline.data.remote import local_path
 from pipeline.datasets._base import Dataset
 from pipeline.errors import ParamsError
 from pipeline.params import Params
@@ -26,15 +26,15 @@ def record(path: Path, params: Params, name: str) -> dict[str, Any]:
     if described is None:
         return found
     files, missing = {}, []
-    for table, (address, _) in described.tables().items():
-        if is_local(address):
+    for table, how in described.tables().items():
+        if (local := local_path(how.path)) is not None:
             try:
-                status = os.stat(address)
+                status = os.stat(local)
             except OSError as error:
-                fix = "correct the path, which starts at the folder of params.yaml"
-                missing.append(f"{path}: custom.{name}.{table}: {address}: {error.strerror}. Fix: {fix}")
+                fix = "correct the path, which starts where you run the pipeline"
+                missing.append(f"{path}: custom.{name}.{table}: {local}: {error.strerror}. Fix: {fix}")
             else:
-                files[address] = [status.st_size, status.st_mtime_ns]
+                files[local] = [status.st_size, status.st_mtime_ns]
     if missing:
         raise ParamsError(*missing)
     return found | {"described": described.model_dump(mode="json"), "files": files}

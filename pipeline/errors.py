@@ -6,8 +6,9 @@ of pmtrec and ends with exit code 70.
 
 import csv
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 __all__ = [
     "BusyError",
@@ -19,7 +20,12 @@ __all__ = [
     "PmtrecError",
     "Problem",
     "closest",
+    "joined",
+    "shortened",
 ]
+
+_LONGEST_VALUE = 60  # characters of what was found that a line shows
+_MOST_COLUMNS = 60  # that a line names
 
 
 class Problem(NamedTuple):
@@ -69,7 +75,7 @@ class PmtrecError(Exception):
     def __str__(self) -> str:
         shown = self.problems[: self.shown_at_most]
         hidden = len(self.problems) - len(shown)
-        return "\n".join(shown) + (f"\n... and {hidden} more problems of the same file" if hidden else "")
+        return "\n".join(shown) + (f"\n... and {hidden} more problems" if hidden else "")
 
 
 class InputError(PmtrecError):
@@ -108,8 +114,23 @@ class IntegrityError(PmtrecError):
     exit_code = 6
 
 
+_E = TypeVar("_E", bound=PmtrecError)
+
+
+def joined(errors: Sequence[_E]) -> _E:
+    """The faults of several errors as one of the first one's kind."""
+    return type(errors[0])(*(problem for error in errors for problem in error.args))
+
+
+def shortened(text: str) -> str:
+    """As it stands in quotes, or the beginning of it."""
+    return repr(text) if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]!r}... ({len(text):,} characters)"
+
+
 def closest(name: str, valid: list[str]) -> str:
     """``" Fix: write 'x' (valid: x, y)"``: the part of an error message that helps with a misspelt name."""
     match = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     advice = f"write {match[0]!r}" if match else "use a valid name"
-    return f" Fix: {advice} (valid: {', '.join(valid)})"
+    names = [one if len(one) <= _LONGEST_VALUE else f"{one[:_LONGEST_VALUE]}..." for one in valid]
+    more = f", ... {len(names) - _MOST_COLUMNS:,} more" if len(names) > _MOST_COLUMNS else ""
+    return f" Fix: {advice} (valid: {', '.join(names[:_MOST_COLUMNS])}{more})"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     """A folder to fill, which gets its final name only when the block ends without an error.
 
     What stood under that name stays untouched until then. The folder gets a ``manifest.json`` with the sha256 of every
-    file.
+    file and the number of rows of every table.
 
     Raises:
         BusyError: If another process is writing the same folder.
@@ -40,7 +40,7 @@ def new_folder(final: Path) -> Iterator[Path]:
             try:
                 yield partial
                 sums = {name: _digest(partial / name, "sha256") for name in _files(partial)}
-                write_json(partial / MANIFEST, {"sha256": sums})
+                write_json(partial / MANIFEST, {"sha256": sums, "rows": _rows(partial, sums)})
                 _flush(partial)
                 old = final.with_name(f".{final.name}.old.partial")
                 shutil.rmtree(old, ignore_errors=True)
@@ -100,6 +100,14 @@ def read_json(path: Path) -> Any:
 def _files(folder: Path) -> list[str]:
     """Relative paths of all files below a folder, sorted as DVC sorts them."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _rows(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    if not (tables := [name for name in names if name.endswith(".parquet")]):
+        return {}
+    import pyarrow.parquet  # not where a saved model is loaded
+
+    return {name: pyarrow.parquet.read_metadata(folder / name).num_rows for name in tables}
 
 
 def _digest(path: Path, algorithm: str) -> str:

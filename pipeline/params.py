@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
 from pipeline.data.description import Description, Name
+from pipeline.data.splitting import Splitting
 from pipeline.errors import InputError, ParamsError, closest
 from pipeline.section import Section
 
@@ -45,8 +46,8 @@ class Preprocess(Section):
     k_core: Annotated[int, Field(ge=0)]
     split: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
     ratios: Annotated[tuple[float, float, float], Field(strict=False)]
-    last_n: Annotated[int, Field(ge=1)]
-    dates: Annotated[tuple[str, str], Field(strict=False)] | None
+    last_n: Annotated[int, Field(ge=1, le=1_000_000)]
+    dates: tuple[str, str] | None
     split_seed: Annotated[int, Field(ge=0)]
     cold: Literal["keep", "drop"]
 
@@ -57,17 +58,23 @@ class Preprocess(Section):
             raise ValueError("three shares > 0 that sum to 1 (train, valid, test)")
         return ratios
 
-    @pydantic.field_validator("dates")
+    @pydantic.field_validator("dates", mode="before")
     @classmethod
-    def _in_order(cls, dates: tuple[str, str] | None) -> tuple[str, str] | None:
-        if dates is not None:
-            try:
-                valid, test = map(date.fromisoformat, dates)
-            except ValueError:
-                raise ValueError("two dates in quotes, '2024-05-31': the first of valid and the first of test") from None
-            if not valid < test:
-                raise ValueError("the first date of valid before the first date of test")
-        return dates
+    def _in_order(cls, dates: object) -> tuple[str, str] | None:
+        """Two days as 2024-05-31; YAML makes dates of them where they are not in quotes."""
+        if dates is None:
+            return None
+        try:
+            valid, test = (day if isinstance(day, date) else date.fromisoformat(day) for day in cast("list[Any]", dates))
+        except (TypeError, ValueError):
+            raise ValueError("two dates, as 2024-05-31: the first of valid and the first of test") from None
+        if not valid < test:
+            raise ValueError("the first date of valid before the first date of test")
+        return valid.isoformat(), test.isoformat()
+
+    def splitting(self) -> Splitting:
+        """The same as the library takes it."""
+        return Splitting(self.split, self.ratios, self.last_n, self.dates, self.split_seed, self.cold)
 
 
 class BuildTasks(Section):

@@ -54,9 +54,9 @@ def run(main: Callable[[], None]) -> NoReturn:
             raise
         for line in str(error).splitlines():
             print(f"pmtrec: error: {line}", file=sys.stderr)
-        if len(error.table) > error.shown_at_most:
+        if error.table:
             error.write_table(ALL_PROBLEMS)
-            print(f"pmtrec: error: all {len(error.table):,} of them are in {ALL_PROBLEMS}", file=sys.stderr)
+            print(f"pmtrec: error: all {len(error.table):,} faults of tables are in {ALL_PROBLEMS}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:

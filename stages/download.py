@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from pipeline.dataset_record import open_dataset
-from pipeline.files import new_folder, read_json
+from pipeline.files import check_folder, new_folder, read_json
 from stages._stage import parser, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Fetch into a new folder."""
     args = parser(__doc__, "record", "out").parse_args(argv)
+    check_folder(args.record.parents[1])
     dataset = open_dataset(read_json(args.record))
     with new_folder(args.out) as out:
         dataset.fetch(out)

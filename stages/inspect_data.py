@@ -5,11 +5,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.data.preprocessing import preprocess
 from pipeline.data.survey import relations_of, summary
 from pipeline.dataset_record import open_dataset, record
-from pipeline.errors import InputError, PmtrecError
+from pipeline.errors import InputError, PmtrecError, joined
 from pipeline.leaks import reached_tasks
-from pipeline.params import read_params
+from pipeline.params import Params, read_params
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -19,29 +20,39 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print two tables per data set; a data set that is refused does not hide the next."""
     args = parser(__doc__, "params").parse_args(argv)
     params = read_params(args.params)
-    # It would speak of the samples of the experiment.
-    logging.getLogger("pipeline.data.preprocessing").setLevel(logging.WARNING)
     refused: list[PmtrecError] = []
     for name in params.datasets:
         try:
-            dataset = open_dataset(record(args.params, params, name))
-            with tempfile.TemporaryDirectory() as folder:
-                dataset.fetch(Path(folder))
-                raw = dataset.read(Path(folder))
+            _inspect(args.params, params, name)
         except PmtrecError as error:
             refused.append(error)
-            continue
-        log.info("\n%s\n%s", name, summary(raw).to_string(index=False, header=False))
-        log.info("What cannot be kept from the side tasks: %s", dataset.leaks)
-        if raw.relations:
-            log.info("\n%s", relations_of(raw).to_string(index=False))
-            if reached := reached_tasks(raw):
-                line = f"{name}: held-out interactions are seen by {', '.join(sorted(reached))}. Fix: build from `train` alone"
-                refused.append(InputError(line))
-            else:
-                log.info("\nOther held-out interactions leave every side task as it is: none of them reads what is held out.")
     if refused:
-        raise type(refused[0])(*(problem for error in refused for problem in (error.table or error.problems)))
+        raise joined(refused)
+
+
+def _inspect(path: Path, params: Params, name: str) -> None:
+    dataset = open_dataset(record(path, params, name))
+    with tempfile.TemporaryDirectory() as folder:
+        dataset.fetch(Path(folder))
+        raw = dataset.read(Path(folder))
+    log.info("\n%s\n%s", name, summary(raw).to_string(index=False, header=False))
+    found = relations_of(raw)
+    if raw.relations:
+        log.info(
+            "\n%s\n\nWhat cannot be kept from the side tasks: %s",
+            found.drop(columns="derived").to_string(index=False),
+            dataset.leaks,
+        )
+    log.info("\nWith preprocess as in %s:", path)
+    chosen = params.preprocess
+    preprocess(raw, min_rating=chosen.min_rating, k=chosen.k_core, splitting=chosen.splitting())
+    if raw.relations and (derived := found["relation"][found["derived"]].tolist()):
+        problem = "links nearly all that have interactions in common, as if it had been counted on them, held-out ones included"
+        raise InputError(*(f"{name}.{relation}: {problem}. Fix: leave this relation out" for relation in derived))
+    if reached := reached_tasks(raw, chosen.splitting()):
+        problem = f"{', '.join(sorted(reached))} change with what is held out"
+        raise InputError(f"{name}: {problem}. Fix: make them from the training interactions alone")
+    log.info("Exchanging the held-out interactions changed no side task: none reads more of the interactions than train.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.data.preprocessing import Splitting, preprocess
+from pipeline.data.preprocessing import preprocess
 from pipeline.data.storage import save_processed
 from pipeline.dataset_record import open_dataset
 from pipeline.files import check_folder, new_folder, read_json
@@ -14,10 +14,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read, preprocess, save."""
     args = parser(__doc__, "params", "record", "raw", "out").parse_args(argv)
     params = read_params(args.params)
+    check_folder(args.record.parents[1])
     chosen = params.preprocess
-    splitting = Splitting(chosen.split, chosen.ratios, chosen.last_n, chosen.dates, chosen.split_seed, chosen.cold)
     raw = open_dataset(read_json(args.record)).read(check_folder(args.raw))
-    processed = preprocess(raw, min_rating=chosen.min_rating, k=chosen.k_core, splitting=splitting)
+    processed = preprocess(raw, min_rating=chosen.min_rating, k=chosen.k_core, splitting=chosen.splitting())
     with new_folder(args.out) as out:
         save_processed(out, processed.split, processed.ids, processed.sides)
         unchanged(args.params, params, lambda p: p.preprocess)

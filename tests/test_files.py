@@ -3,8 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from pipeline.data.storage import write_parquet
 from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
 from pipeline.files import MANIFEST, check_folder, dvc_hash, new_folder
 
@@ -100,3 +102,9 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / MANIFEST).write_text("{")
     with pytest.raises(IntegrityError, match="the bytes are not those that were written"):
         check_folder(tmp_path / "out")
+
+
+def test_manifest_counts_the_rows_of_tables(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as out:
+        write_parquet(out / "t.parquet", pd.DataFrame({"a": [1, 2, 3]}))
+    assert json.loads((tmp_path / "out/manifest.json").read_text())["rows"] == {"t.parquet": 3}

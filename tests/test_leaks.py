@@ -12,11 +12,14 @@ import pytest
 
 from pipeline import plugins
 from pipeline.data.description import Description
-from pipeline.data.preprocessing import Splitting, preprocess
+from pipeline.data.preprocessing import preprocess
 from pipeline.data.relation import Relation
+from pipeline.data.splitting import Splitting
+from pipeline.data.survey import relations_of
 from pipeline.data.tables import PART, RawRelation, RawTables
 from pipeline.datasets.custom import custom
-from pipeline.leaks import build_from, reached_tasks
+from pipeline.errors import InputError
+from pipeline.leaks import build_given, reached_tasks
 from pipeline.relations import build_relations
 
 RANDOM = Splitting("random", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
@@ -37,7 +40,7 @@ def read(name: str, folder: Path) -> RawTables:
 def test_demo(tmp_path: Path) -> None:
     raw = read("demo", tmp_path)
     assert tasks_of(raw) == {"recommendation", "social", "co_view", "category"}
-    assert reached_tasks(raw) == set()
+    assert reached_tasks(raw, RANDOM) == set()
 
 
 @pytest.mark.parametrize("name", sorted({*plugins.names("datasets")} - {"demo", plugins.CUSTOM}))
@@ -45,7 +48,7 @@ def test_real(name: str, mirror: Path, tmp_path: Path) -> None:
     assert mirror.is_dir()
     raw = read(name, tmp_path)
     assert len(tasks_of(raw)) > 1
-    assert reached_tasks(raw) == set()
+    assert reached_tasks(raw, RANDOM) == set()
 
 
 def test_own_relations_of_every_form(tmp_path: Path) -> None:
@@ -69,7 +72,7 @@ def test_own_relations_of_every_form(tmp_path: Path) -> None:
     dataset.fetch(tmp_path / "raw")
     raw = dataset.read(tmp_path / "raw")
     assert tasks_of(raw) == {"recommendation", *relations}
-    assert reached_tasks(raw) == set()
+    assert reached_tasks(raw, RANDOM) == set()
 
 
 def test_a_task_that_uses_all_interactions_is_caught(tmp_path: Path) -> None:
@@ -81,14 +84,58 @@ def test_a_task_that_uses_all_interactions_is_caught(tmp_path: Path) -> None:
         n = found.split.n_items
         return [found.split.train_relation(), Relation("together", "item", "item", heads.copy(), tails.copy(), n, n)]
 
-    assert reached_tasks(read("demo", tmp_path), cheat) == {"together"}
+    assert reached_tasks(read("demo", tmp_path), RANDOM, cheat) == {"together"}
 
 
 def test_a_side_table_that_holds_the_interactions_is_caught(tmp_path: Path) -> None:
     def cheat(raw: RawTables) -> list[Relation]:
-        """As if the reader had made "who took it" from the whole log."""
-        fans = raw.interactions.set_axis(["head_id", "tail_id", PART], axis="columns")[["tail_id", "head_id"]]
+        """As if the reader had made "who took it" from the whole log, and given the users other names."""
+        fans = raw.interactions.assign(user_id="fan of " + raw.interactions["user_id"]).set_axis(
+            ["head_id", "tail_id", PART], axis="columns"
+        )[["tail_id", "head_id"]]
         side = RawRelation("item", "fan", fans.set_axis(["head_id", "tail_id"], axis="columns"), "shared")
-        return build_from(RawTables(raw.interactions, {"fans": side}))
+        return build_given(RawTables(raw.interactions, {"fans": side}))
 
-    assert reached_tasks(read("demo", tmp_path), cheat) == {"fans"}
+    assert reached_tasks(read("demo", tmp_path), RANDOM, cheat) == {"fans"}
+
+
+def test_the_interactions_under_another_name_are_refused(tmp_path: Path) -> None:
+    raw = read("demo", tmp_path)
+    log = raw.interactions
+    for head, tail, types in (("user_id", "item_id", ("user", "film")), ("item_id", "user_id", ("item", "fan"))):
+        table = pd.DataFrame({"head_id": log[head], "tail_id": log[tail]})
+        copied = RawTables(log, {"copy": RawRelation(*types, table, "membership")})
+        with pytest.raises(InputError) as refused:
+            preprocess(copied, min_rating=None, k=0, splitting=RANDOM)
+        expected = "copy: lists 100% of the interactions, and so what is held out. Fix: leave this relation out"
+        assert str(refused.value) == expected
+
+
+def test_a_graph_that_was_counted_on_the_whole_log_looks_derived(tmp_path: Path) -> None:
+    """Who took this also took that; and what an honest relation looks like."""
+    raw = read("demo", tmp_path)
+    log = raw.interactions[raw.interactions["user_id"] < "user-0080"]  # a thin log: in a thick one, all items have met
+    ids = log.merge(log, on="user_id")
+    pairs = ids[ids["item_id_x"] < ids["item_id_y"]].drop_duplicates(["item_id_x", "item_id_y"])
+    together = pairs[["item_id_x", "item_id_y"]].set_axis(["head_id", "tail_id"], axis="columns")
+    fans = log[["item_id", "user_id"]].set_axis(["head_id", "tail_id"], axis="columns")
+    sides = {
+        "also_taken": RawRelation("item", "item", together, "undirected"),
+        "fans": RawRelation("item", "fan", fans, "shared"),
+        "category": raw.relations["category"],
+        "co_view": raw.relations["co_view"],
+    }
+    found = relations_of(RawTables(log, sides)).set_index("relation")
+    assert found["derived"].to_dict() == {"also_taken": True, "category": False, "co_view": False, "fans": True}
+    assert found.loc["also_taken", "together"] == "100.0%"
+
+
+def test_weights_count_too(tmp_path: Path) -> None:
+    def cheat(raw: RawTables) -> list[Relation]:
+        found = preprocess(raw, min_rating=None, k=0, splitting=replace(RANDOM, method="given"))
+        n = found.split.n_items
+        items = np.arange(n)
+        weights = (np.bincount(found.split.test["item"], minlength=n) + 1).astype(np.float64)
+        return [Relation("popular", "item", "item", items, np.roll(items, 1), n, n, weights)]
+
+    assert reached_tasks(read("demo", tmp_path), RANDOM, cheat) == {"popular"}

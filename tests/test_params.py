@@ -56,6 +56,21 @@ def test_our_own_params_are_right() -> None:
             "ratios: [0.8, 0.1, 0.2]",
             "preprocess.ratios: found [0.8, 0.1, 0.2]. Fix: write three shares > 0 that sum to 1 (train, valid, test)",
         ),
+        *(
+            (
+                "dates: null",
+                f"dates: {dates}",
+                f"preprocess.dates: found {shown}. Fix: write two dates, as 2024-05-31: the first of valid and the first of "
+                "test",
+            )
+            for dates, shown in (("[a, b]", "['a', 'b']"), ("2024-05-31", "datetime.date(2024, 5, 31)"), ("[1, 2]", "[1, 2]"))
+        ),
+        (
+            "dates: null",
+            "dates: ['2024-05-31', '2024-05-31']",
+            "preprocess.dates: found ['2024-05-31', '2024-05-31']. Fix: write the first date of valid before the first date of "
+            "test",
+        ),
         ("  - 0\n", "  - 0\n  - 0\n", "seeds: found [0, 0]. Fix: write every entry once"),
         (
             "  - pmtrec\n",
@@ -172,3 +187,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_flat_paths() -> None:
     assert flat({"a": {"b": {"c": 1}, "d": []}, "e": None}) == {"a.b.c": 1, "a.d": [], "e": None}
+
+
+def test_dates_are_one_form_however_they_are_written(tmp_path: Path) -> None:
+    for dates in ("[2024-05-31, 2024-06-01]", "['20240531', '2024-06-01']", "['2024-W22-5', 2024-06-01]"):
+        params = read_params(changed(tmp_path, "dates: null", f"dates: {dates}"))
+        assert params.preprocess.dates == ("2024-05-31", "2024-06-01")

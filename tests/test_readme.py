@@ -32,7 +32,7 @@ def test_the_example_of_own_data_prints_what_the_readme_shows(project: Project, 
     (shown,) = re.findall(r"```\n( +rows .*?)```", README, re.DOTALL)
     for table in shown.strip("\n").split("\n\n"):
         assert table.strip("\n") in caplog.text
-    assert "none of them reads what is held out" in caplog.text
+    assert "changed no side task" in caplog.text
 
 
 def test_the_example_of_own_data_is_trained_evaluated_and_tracked(project: Project) -> None:
@@ -53,5 +53,8 @@ def test_the_page_of_a_data_set_shows_what_is_found(name: str, request: pytest.F
     dataset.fetch(tmp_path)
     raw = dataset.read(tmp_path)
     page = (ROOT / f"docs/datasets/{name}.md").read_text()
-    for table in (summary(raw).to_string(index=False, header=False), relations_of(raw).to_string(index=False)):
+    for table in (
+        summary(raw).to_string(index=False, header=False),
+        relations_of(raw).drop(columns="derived").to_string(index=False),
+    ):
         assert table in page

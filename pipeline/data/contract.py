@@ -1,6 +1,7 @@
 """What the columns of a table must hold, whoever wrote it."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,16 @@ import pandera.pandas as pandera
 
 from pipeline.data.layout import Unit
 from pipeline.data.tables import HEAD_ID, ITEM_ID, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT
-from pipeline.errors import InputError, Problem
+from pipeline.errors import InputError, Problem, shortened
 
 __all__ = ["typed"]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_HEAVIEST = 1e100
 _LARGEST = 9.2e18  # that fits into 64 bits
 _DAY = 86_400
+_YEAR_1990 = 631_152_000
 
 # A check's text is what to write instead of what was found. Earlier checks hide later ones of the same field.
 _ID = pandera.Column(
@@ -38,7 +41,8 @@ _CONTRACT = pandera.DataFrameSchema(
         ),
         WEIGHT: pandera.Column(
             "float64",
-            pandera.Check(lambda w: (w > 0) & (w < np.inf), error="a finite number above 0", ignore_na=False),
+            # Sums of weights must stay finite too.
+            pandera.Check(lambda w: (w > 0) & (w <= _HEAVIEST), error="a number above 0, at most 1e100", ignore_na=False),
             nullable=True,
             required=False,
         ),
@@ -50,7 +54,8 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s") -> pd.DataFrame:
     """Check columns of text and give them their types.
 
     Ids stay the text that they are. Ratings and weights become float64 and must be finite, weights above 0. Time stamps become
-    whole seconds since 1970 (int64), from 1970 to tomorrow: what lies outside is mostly in another unit than was said.
+    whole seconds since 1970 (int64), from 1970 to tomorrow: what lies outside is mostly in another unit than was said, as are
+    fractions of seconds that all lie before 1990.
 
     Args:
         table: Text; some of the columns ``user_id``, ``item_id``, ``head_id``, ``tail_id``, ``rating``, ``weight``,
@@ -69,10 +74,15 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s") -> pd.DataFrame:
         found[column] = pd.to_numeric(found[column], errors="coerce").astype("float64")
     if TIMESTAMP in table:
         found[TIMESTAMP], wrong = _seconds(found[TIMESTAMP], unit)
-        problems += _faults(table[TIMESTAMP], wrong, where, _asked(unit))
+        units = f", or name its unit ({', '.join([*_PER_SECOND, 'iso'])})"
+        problems += _faults(table[TIMESTAMP], wrong, where, _asked(unit) + units)
         outside = ~wrong & ~found[TIMESTAMP].between(0, int(time.time()) + _DAY)
-        fix = f"{_asked(unit)} between 1970 and now, or name its unit ({', '.join([*_PER_SECOND, 'iso'])})"
-        problems += _faults(table[TIMESTAMP], outside, where, fix)
+        problems += _faults(table[TIMESTAMP], outside, where, f"{_asked(unit)} between 1970 and now{units}")
+        if unit not in ("s", "iso") and not problems and (latest := int(found[TIMESTAMP].max())) < _YEAR_1990:
+            day = f"{datetime.fromtimestamp(latest, UTC):%Y-%m-%d}"
+            raise InputError(
+                f"{where} {TIMESTAMP}: in {_WORDS[unit]} all lie before 1990, the last on {day}. Fix: name the unit"
+            )
     try:
         _CONTRACT.validate(found, lazy=True)
     except pandera.errors.SchemaErrors as error:
@@ -89,10 +99,13 @@ def _faults(values: "pd.Series[str]", wrong: "pd.Series[bool]", where: str, aske
     """One fault per wrong row, or one for all rows of a long table."""
     bad = values[wrong.to_numpy()]
     if len(bad) == len(values) > InputError.shown_at_most:
-        first = f"all {len(bad):,} values are wrong, the first is {bad.iloc[0]!r}"
+        first = f"all {len(bad):,} values are wrong, the first is {shortened(bad.iloc[0])}"
         return [Problem(where, None, str(values.name), first, f"write {asked}")]
     name = str(values.name)
-    return [Problem(where, int(row), name, f"found {text!r}", f"write {asked}") for row, text in bad.items()]  # type: ignore[call-overload]
+    return [
+        Problem(where, int(row), name, f"found {shortened(text)}", f"write {asked}")  # type: ignore[call-overload]
+        for row, text in bad.items()
+    ]
 
 
 def _asked(unit: Unit) -> str:
@@ -102,9 +115,10 @@ def _asked(unit: Unit) -> str:
 def _seconds(values: "pd.Series[str]", unit: Unit) -> "tuple[pd.Series[Any], pd.Series[bool]]":
     """Seconds since 1970, and which values are no time stamps."""
     if unit == "iso":
-        moments = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
+        dated = values.where(values.str.match("[0-9]{4}"), "")  # pandas also knows "now" and "today"
+        moments = pd.to_datetime(dated, format="ISO8601", utc=True, errors="coerce")
         wrong = moments.isna()
         return moments.mask(wrong, pd.Timestamp(0, tz="UTC")).astype("datetime64[s, UTC]").astype("int64"), wrong
-    wrong = ~values.str.fullmatch(r"-?\d{1,19}")
+    wrong = ~values.str.fullmatch("-?[0-9]{1,19}")
     wrong |= pd.to_numeric(values.mask(wrong, "0")).astype("float64").abs() > _LARGEST
     return pd.to_numeric(values.mask(wrong, "0")).astype("int64") // _PER_SECOND[unit], wrong

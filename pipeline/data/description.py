@@ -1,6 +1,5 @@
 """What params.yaml says of a data set of somebody's own."""
 
-import codecs
 from typing import Annotated, Any
 
 import pydantic
@@ -8,6 +7,7 @@ from pydantic import Field
 
 from pipeline.data.layout import Layout, Unit
 from pipeline.data.relation import ITEM, USER, Form
+from pipeline.data.tables import HEAD_ID, ITEM_ID, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT
 from pipeline.section import Section
 
 __all__ = ["Column", "Description", "Links", "Log", "Name", "Table"]
@@ -21,6 +21,8 @@ def _column(found: object) -> str | int:
 
 Column = Annotated[str | int, pydantic.PlainValidator(_column)]
 """A name in the header, or a place, counted from 1."""
+
+_NO_TEXT = ("punycode", "idna")  # of what Python calls encodings
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 """Part of the names of files and metrics."""
@@ -39,20 +41,22 @@ def _refuse_twice(columns: dict[str, str | int | None]) -> None:
 
 
 class Table(Section):
-    """A file and how its text lies in it; a Parquet file (``.parquet``, ``.pq``) needs the path alone.
+    """A file and how its text lies in it; a Parquet file needs the path alone.
 
     Attributes:
         path: Of this machine, http(s), or whatever else fsspec opens (``s3://``, ``zip://inside::outside``, ...).
         sha256: Of the file; ``None`` takes what comes.
-        separator, quote, header, encoding: See ``Layout``.
+        header: ``None``: where columns are named there is one, where all are places there is none.
+        separator, quote, encoding, skip_rows: See ``Layout``.
     """
 
-    path: Annotated[str, Field(min_length=1)]
+    path: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     separator: Annotated[str, Field(min_length=1)] = ","
     quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
-    header: bool = True
+    header: bool | None = None
     encoding: str = "utf-8"
+    skip_rows: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
     @pydantic.field_validator("separator")
     @classmethod
@@ -65,14 +69,22 @@ class Table(Section):
     @classmethod
     def _known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise ValueError("an encoding that Python knows, as utf-8, latin-1, cp1252 or utf-16") from None
+            right = "a,b\n".encode(encoding).decode(encoding) == "a,b\n" and encoding not in _NO_TEXT
+        except (LookupError, ValueError):
+            right = False
+        if not right:
+            raise ValueError("an encoding of text that Python knows, as utf-8, latin-1, cp1252 or utf-16")
         return encoding
+
+    def columns(self) -> dict[str, str | int | None]:
+        """Column of ours -> column of the file."""
+        return {}
 
     def layout(self) -> Layout:
         """How its text lies in the file."""
-        return Layout(self.separator, self.quote, self.header, self.encoding)
+        named = any(isinstance(column, str) for column in self.columns().values())
+        header = named if self.header is None else self.header
+        return Layout(self.separator, self.quote, header, self.encoding, self.skip_rows)
 
 
 class Log(Table):
@@ -82,7 +94,8 @@ class Log(Table):
         user, item: Columns of the ids.
         rating, timestamp: Columns; ``None`` where there are none.
         unit: Of the time stamps.
-        valid, test: Files like this one with the held-out interactions of your own split (``preprocess.split: given``).
+        valid, test: Files like this one with the held-out interactions of your own split (``preprocess.split: given``);
+            ``sha256`` speaks of ``path`` alone.
     """
 
     user: Column
@@ -99,6 +112,10 @@ class Log(Table):
             raise ValueError("one of valid and test is missing. Fix: write both, or neither")
         _refuse_twice({"user": self.user, "item": self.item, "rating": self.rating, "timestamp": self.timestamp})
         return self
+
+    def columns(self) -> dict[str, str | int | None]:
+        """See the base class."""
+        return {USER_ID: self.user, ITEM_ID: self.item, RATING: self.rating, TIMESTAMP: self.timestamp}
 
 
 class Links(Table):
@@ -140,6 +157,10 @@ class Links(Table):
         _refuse_twice({"head": self.head, "tail": self.tail, "weight": self.weight})
         return self
 
+    def columns(self) -> dict[str, str | int | None]:
+        """See the base class."""
+        return {HEAD_ID: self.head, TAIL_ID: self.tail, WEIGHT: self.weight}
+
     @property
     def form(self) -> Form:
         """The task that it becomes."""
@@ -161,13 +182,13 @@ class Description(Section):
     interactions: Log
     relations: Annotated[dict[Name, Links], Field(default_factory=dict)]
 
-    def tables(self) -> dict[str, tuple[str, Table]]:
-        """Name -> address and description of every file."""
-        files: dict[str, tuple[str, Table]] = {"interactions": (self.interactions.path, self.interactions)}
+    def tables(self) -> dict[str, Log | Links]:
+        """Every file by the name of its table."""
+        files: dict[str, Log | Links] = {"interactions": self.interactions}
         for part in ("valid", "test"):
             if path := getattr(self.interactions, part):
-                files[part] = (path, self.interactions.model_copy(update={"path": path, "sha256": None}))
-        return files | {name: (links.path, links) for name, links in self.relations.items()}
+                files[part] = self.interactions.model_copy(update={"path": path, "sha256": None})
+        return files | self.relations
 
     @pydantic.field_validator("relations")
     @classmethod

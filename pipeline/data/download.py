@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.data.remote import copy_to, is_local
+from pipeline.data.remote import copy_to, local_path
 from pipeline.errors import InputError, IntegrityError, MachineError, PmtrecError
 
 __all__ = ["MIRROR_VARIABLE", "RemoteFile", "fetch"]
@@ -38,7 +38,7 @@ class RemoteFile:
 
     def in_mirror(self, mirror: str) -> str:
         """Its address in a folder of this machine, or below an address."""
-        return str(Path(mirror, self.path)) if is_local(mirror) else f"{mirror.rstrip('/')}/{quote(self.path)}"
+        return str(Path(mirror, self.path)) if local_path(mirror) is not None else f"{mirror.rstrip('/')}/{quote(self.path)}"
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> None:
@@ -54,7 +54,7 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> None:
     """
     mirrors = [mirror.strip() for mirror in os.environ.get(MIRROR_VARIABLE, "").split(";") if mirror.strip()]
     for mirror in mirrors:
-        if is_local(mirror) and not Path(mirror).is_dir():
+        if local_path(mirror) is not None and not Path(mirror).is_dir():
             raise InputError(
                 f"{MIRROR_VARIABLE}: there is no folder {mirror!r}. Fix: set it to an existing folder, or unset it"
             )

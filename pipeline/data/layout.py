@@ -15,9 +15,11 @@ class Layout:
 
     Attributes:
         separator: Between two fields; one character or more.
-        quote: Character around fields that hold the separator, doubled inside them; ``None`` where quotes mean nothing.
+        quote: Character around fields that hold the separator, doubled inside them; ``None`` where quotes mean nothing, as they
+            do with a separator of several characters.
         header: Whether the first row names the columns.
         encoding: Of the text, as Python names it.
+        skip_rows: Rows before the header or the first row: comments, as a rule.
         n_fields: Fields of every row; ``None``: as many as the first row has.
     """
 
@@ -25,4 +27,5 @@ class Layout:
     quote: str | None = None
     header: bool = False
     encoding: str = "utf-8"
+    skip_rows: int = 0
     n_fields: int | None = None

@@ -19,7 +19,7 @@ def placebo(relation: Relation, kind: Placebo, seed: int) -> Relation:
     """A relation of the same sizes without what its links say.
 
     Args:
-        relation: Each pair once; if it holds the way back of every pair, so does the result.
+        relation: Each pair once; if it holds the way back of every pair, with the same weight, so does the result.
         kind: ``"rewired"``: every node keeps its number of links and gets other partners, by many swaps of the tails of two
             pairs that make neither a pair that is there nor one with oneself (Maslov and Sneppen, Science 2002).
             ``"shuffled"``: the heads that have links exchange places, and the links of each with them; among nodes of one type,
@@ -30,16 +30,27 @@ def placebo(relation: Relation, kind: Placebo, seed: int) -> Relation:
     if kind == "shuffled":
         return _shuffled(relation, generator)
     same = relation.head_type == relation.tail_type
-    backwards = relation.tails * relation.n_tails + relation.heads
-    if same and np.array_equal(np.sort(backwards), np.sort(relation.heads * relation.n_tails + relation.tails)):
+    weights = relation.weights
+    if same and _is_undirected(relation):
         once = relation.heads < relation.tails
         heads, tails = _swapped(relation.heads[once], relation.tails[once], relation.n_tails, generator, undirected=True)
         heads, tails = np.concatenate([heads, tails]), np.concatenate([tails, heads])
+        weights = None if weights is None else np.tile(generator.permutation(weights[once]), 2)
     else:
         heads, tails = _swapped(relation.heads, relation.tails, relation.n_tails, generator, undirected=False, loops=not same)
+        weights = None if weights is None else generator.permutation(weights)
     order = np.lexsort((tails, heads))
-    weights = None if relation.weights is None else generator.permutation(relation.weights)
-    return replace(relation, heads=heads[order], tails=tails[order], weights=weights)
+    return replace(relation, heads=heads[order], tails=tails[order], weights=None if weights is None else weights[order])
+
+
+def _is_undirected(relation: Relation) -> bool:
+    """Whether every pair has its way back, with the same weight."""
+    there = relation.heads * relation.n_tails + relation.tails
+    back = relation.tails * relation.n_tails + relation.heads
+    orders = np.argsort(there), np.argsort(back)
+    w = relation.weights
+    same_weights = w is None or np.array_equal(w[orders[0]], w[orders[1]])
+    return np.array_equal(there[orders[0]], back[orders[1]]) and same_weights
 
 
 def _shuffled(relation: Relation, generator: np.random.Generator) -> Relation:

@@ -3,44 +3,32 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.data.derived import MOST_LISTED, share_listed
 from pipeline.data.filtering import k_core, keep_rated, resolve_duplicates
 from pipeline.data.ids import UNKNOWN, IdMap
-from pipeline.data.relation import ITEM, USER, Relation, Side
-from pipeline.data.splitting import TEST, TRAIN, VALID, Split, assign_last, assign_one, assign_random, assign_temporal
+from pipeline.data.relation import ITEM, USER, Numbers, Relation, Side
+from pipeline.data.splitting import (
+    TEST,
+    TRAIN,
+    VALID,
+    Split,
+    Splitting,
+    assign_last,
+    assign_one,
+    assign_random,
+    assign_temporal,
+)
 from pipeline.data.tables import HEAD_ID, ITEM_ID, PART, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT, RawRelation, RawTables
 from pipeline.errors import InputError
 
-__all__ = ["Processed", "Splitting", "preprocess"]
+__all__ = ["Processed", "preprocess"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Splitting:
-    """How to hold out interactions.
-
-    Attributes:
-        method: ``"random"`` (shares per user), ``"leave_one_out"`` (one per user, at random), ``"last_n"`` (the latest per
-            user), ``"temporal"`` (two global points in time), ``"given"`` (the data set's own parts).
-        ratios: Shares of train, valid, test, of ``random`` and ``temporal``.
-        last_n: Of ``last_n``.
-        dates: Of ``temporal``, instead of shares.
-        seed: Of ``random`` and ``leave_one_out``.
-        cold: What becomes of held-out interactions whose user or item has none in train: ``"keep"`` or ``"drop"``.
-    """
-
-    method: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
-    ratios: tuple[float, float, float]
-    last_n: int
-    dates: tuple[str, str] | None
-    seed: int
-    cold: Literal["keep", "drop"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +73,8 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
     log.info("numbering %s interactions", f"{len(raw.interactions):,}")
     all_ids = {USER: IdMap.of(raw.interactions[USER_ID]), ITEM: IdMap.of(raw.interactions[ITEM_ID])}
     numbers = {kind: all_ids[kind].numbers(raw.interactions[column]) for kind, column in ((USER, USER_ID), (ITEM, ITEM_ID))}
+    if PART in raw.interactions and method != "given":
+        log.info("the data set's own train, valid and test are pooled and split anew (preprocess.split is %s)", method)
     kept = resolve_duplicates(pd.DataFrame(numbers | dict(raw.interactions.drop(columns=[USER_ID, ITEM_ID]).items())))
     counts = {"read": len(raw.interactions), "without duplicates": len(kept)}
     if min_rating is not None:
@@ -102,7 +92,8 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
     if len(ids[ITEM]) == 1:
         raise InputError("preprocess: there is one item, so nothing to rank. Fix: bring more items, or keep more interactions")
     split = _split(kept, len(ids[USER]), len(ids[ITEM]), splitting)
-    sides = {name: _number(name, relation, ids) for name, relation in sorted(raw.relations.items())}
+    _refuse_copies(raw, all_ids, numbers)
+    sides = _number_all(raw.relations, ids)
     return Processed(split, ids, sides)
 
 
@@ -146,24 +137,48 @@ def _parts(kept: pd.DataFrame, how: Splitting) -> npt.NDArray[np.str_]:
     return kept[PART].to_numpy(dtype="str")
 
 
-def _number(name: str, relation: RawRelation, ids: dict[str, IdMap]) -> Side:
-    """A side table in numbers, without links of users and items that have no interaction or with oneself."""
-    columns = {"head": (relation.head_type, relation.table[HEAD_ID]), "tail": (relation.tail_type, relation.table[TAIL_ID])}
+def _refuse_copies(raw: RawTables, ids: Mapping[str, IdMap], numbers: Mapping[str, Numbers]) -> None:
+    """No relation may list the interactions, held-out ones included, under another name."""
+    for name, relation in raw.relations.items():
+        share = share_listed(numbers[USER], numbers[ITEM], ids[USER], ids[ITEM], relation)
+        if share > MOST_LISTED:
+            problem = f"lists {share:.0%} of the interactions, and so what is held out"
+            raise InputError(f"{name}: {problem}. Fix: leave this relation out")
+
+
+def _number_all(relations: Mapping[str, RawRelation], ids: dict[str, IdMap]) -> dict[str, Side]:
+    """The side tables in numbers, and the id maps of their own node types added to ``ids``.
+
+    Links of users and items that have no interaction, or of a node with itself, are dropped. The nodes of a type are those of
+    all relations that have it.
+    """
+    used = {name: _used(name, relation, ids) for name, relation in sorted(relations.items())}
+    found: dict[str, list[pd.Series[str]]] = {}
+    for name, relation in relations.items():
+        for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID)):
+            if node_type not in (USER, ITEM):
+                found.setdefault(node_type, []).append(relation.table[column][used[name]])
+    ids.update({node_type: IdMap.of(pd.concat(raw_ids)) for node_type, raw_ids in sorted(found.items())})
+    sides = {}
+    for name, kept in used.items():
+        relation, table = relations[name], relations[name].table[kept]
+        head, tail = relation.head_type, relation.tail_type
+        heads, tails = ids[head].numbers(table[HEAD_ID]), ids[tail].numbers(table[TAIL_ID])
+        weights = table[WEIGHT].to_numpy() if WEIGHT in table else None
+        links = Relation(name, head, tail, heads, tails, len(ids[head]), len(ids[tail]), weights)
+        sides[name] = Side(links, relation.form)
+    return sides
+
+
+def _used(name: str, relation: RawRelation, ids: Mapping[str, IdMap]) -> npt.NDArray[np.bool_]:
+    """Which links stay."""
     known = np.ones(len(relation.table), dtype=bool)
-    for node_type, raw_ids in columns.values():
-        if node_type in ids:
-            known &= ids[node_type].numbers(raw_ids) != UNKNOWN
+    for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID)):
+        if node_type in (USER, ITEM):
+            known &= ids[node_type].numbers(relation.table[column]) != UNKNOWN
     oneself = np.zeros(len(known), dtype=bool)
     if relation.head_type == relation.tail_type:
         oneself = (relation.table[HEAD_ID] == relation.table[TAIL_ID]).to_numpy()
     found = "%s: %d links, %d dropped (a user or item without interactions), %d dropped (with oneself)"
     log.info(found, name, len(known), (~known).sum(), (known & oneself).sum())
-    used = known & ~oneself
-    for node_type, raw_ids in columns.values():
-        if node_type not in ids:
-            ids[node_type] = IdMap.of(raw_ids[used])
-    heads, tails = (ids[node_type].numbers(raw_ids[used]) for node_type, raw_ids in columns.values())
-    n_heads, n_tails = (len(ids[node_type]) for node_type, _ in columns.values())
-    weights = relation.table[WEIGHT].to_numpy()[used] if WEIGHT in relation.table else None
-    links = Relation(name, relation.head_type, relation.tail_type, heads, tails, n_heads, n_tails, weights)
-    return Side(links, relation.form)
+    return known & ~oneself

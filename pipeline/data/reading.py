@@ -1,9 +1,14 @@
-"""A file -> columns of text, nothing guessed: no numbers, no missing-value words, no rows skipped."""
+"""A file -> columns of text, nothing guessed: no numbers, no missing-value words, no rows skipped in silence."""
 
 import codecs
-from collections.abc import Mapping
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,40 +18,72 @@ import pyarrow.parquet
 from pipeline.data.layout import Layout
 from pipeline.errors import InputError, Problem, closest
 
-__all__ = ["PARQUET", "read_columns"]
+__all__ = ["read_columns"]
 
-PARQUET = (".parquet", ".pq")
+log = logging.getLogger(__name__)
 
 _WHOLE_LINE = "\x1f"  # the unit separator of ASCII, which no field holds
+_LONGEST_ROW = 2**24  # bytes
+_LARGEST_EXACT = 2**53  # integer in a float
+
+# First bytes of a file -> what it is.
+_PARQUET = b"PAR1"
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_ARCHIVES = {b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
 
 
 def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layout: Layout) -> pd.DataFrame:
     """Some columns of a file as text.
 
     Args:
-        path: Text, plain or compressed (``.gz``, ``.bz2``, ``.zst``), or Parquet, by the end of its name.
+        path: Text, plain or compressed (gzip, bzip2, zstd), or Parquet; told apart by its first bytes.
         where: What messages call it.
         columns: Name that the column gets -> its name in the header, or its place, counted from 1.
         layout: Of a text file.
 
     Returns:
-        The columns, in a frame whose index is the number of each row in the file, from 1 and with the header.
+        The columns, in a frame whose index is the number of each row in the file, from 1 and with the header. Rows without a
+        single character are dropped, and counted in the log.
 
     Raises:
         InputError: Naming file, row and field of each fault.
     """
-    parquet = path.suffix in PARQUET
-    table = _read_parquet(path, where) if parquet else _read_text(path, where, layout)
+    with path.open("rb") as file:
+        start = file.read(8)
+    for magic, name in _ARCHIVES.items():
+        if start.startswith(magic):
+            fix = f"write zip://<file in it>::{where}" if name == "zip" else "unpack it"
+            raise InputError(f"{where}: is a {name} archive. Fix: {fix}")
+    parquet = start.startswith(_PARQUET)
+    table = _read_parquet(path, where) if parquet else _read_text(path, where, layout, _compression(start))
     if table.num_rows == 0:
         raise InputError(f"{where}: has no rows. Fix: write the table into it")
     if not parquet and table.num_columns == 1 < len(columns):
         raise InputError(f"{where}: has one field a row when split by {layout.separator!r}. Fix: name its separator")
+    first_row = 1 if parquet else layout.skip_rows + layout.header + 1
+    rows: pd.Index[Any] = pd.RangeIndex(first_row, first_row + table.num_rows)
+    if not parquet:
+        table, rows = _without_empty_rows(table, rows, where)
     found = {
         ours: _text(table, _place(table, theirs, where, parquet or layout.header), where) for ours, theirs in columns.items()
     }
-    frame = pd.DataFrame({ours: column.to_pandas().astype("str") for ours, column in found.items()})
-    first_row = 2 if layout.header and not parquet else 1
-    return frame.set_axis(pd.RangeIndex(first_row, first_row + len(frame)), axis="index")
+    return pd.DataFrame({ours: column.to_pandas().astype("str") for ours, column in found.items()}).set_axis(rows, axis="index")
+
+
+def _compression(start: bytes) -> str | None:
+    return next((name for magic, name in _COMPRESSIONS.items() if start.startswith(magic)), None)
+
+
+def _without_empty_rows(table: pa.Table, rows: "pd.Index[Any]", where: str) -> "tuple[pa.Table, pd.Index[Any]]":
+    filled = np.zeros(table.num_rows, dtype=np.bool_)
+    for column in table.columns:
+        if filled.all():
+            return table, rows
+        filled |= pc.not_equal(column, "").to_numpy()
+    if filled.all():
+        return table, rows
+    log.info("%s: %d empty rows dropped", where, (~filled).sum())
+    return table.filter(pa.array(filled)), rows[filled]
 
 
 def _place(table: pa.Table, wanted: str | int, where: str, named: bool) -> int:
@@ -58,34 +95,42 @@ def _place(table: pa.Table, wanted: str | int, where: str, named: bool) -> int:
         return wanted - 1
     if not named:
         raise InputError(f"{where}: has no header that names {wanted!r}. Fix: write the place of the column, counted from 1")
-    if names.count(wanted) != 1:
-        problem = f"has {names.count(wanted)} columns {wanted!r}" if wanted in names else f"has no column {wanted!r}"
-        raise InputError(f"{where}: {problem}.{closest(wanted, names)}")
+    if names.count(wanted) > 1:
+        fix = "write the place of the one you mean, counted from 1"
+        raise InputError(f"{where}: has {names.count(wanted)} columns {wanted!r}. Fix: {fix}")
+    if wanted not in names:
+        raise InputError(f"{where}: has no column {wanted!r}.{closest(wanted, names)}")
     place: int = names.index(wanted)
     return place
 
 
 def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
     """A column as text; of Parquet, whose columns have types, only where that loses nothing. Nothing is ``""``."""
-    column = table.column(place)
+    column, name = table.column(place), table.column_names[place]
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+        # Whole numbers beside missing ones are often stored so; as text they must not get an exponent.
+        if pc.all(pc.equal(pc.round(column), column)).as_py():
+            if (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT:
+                raise InputError(f"{where} {name}: holds whole numbers too large for {column.type}. Fix: write it as text")
+            column = column.cast(pa.int64())
     try:
         column = column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        name = table.column_names[place]
         raise InputError(f"{where} {name}: is of type {column.type}. Fix: write it as text or numbers") from error
     return pc.fill_null(column, "")
 
 
 def _read_parquet(path: Path, where: str) -> pa.Table:
     try:
-        return pyarrow.parquet.read_table(path, page_checksum_verification=True)
+        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{where}: cannot be read as Parquet ({_first_line(error)}). Fix: write it again") from error
 
 
-def _read_text(path: Path, where: str, layout: Layout) -> pa.Table:
+def _read_text(path: Path, where: str, layout: Layout, compression: str | None) -> pa.Table:
     problems: list[Problem] = []
     one_character = len(layout.separator) == 1
 
@@ -95,44 +140,64 @@ def _read_text(path: Path, where: str, layout: Layout) -> pa.Table:
 
     names = [f"{place}" for place in range(1, layout.n_fields + 1)] if layout.n_fields and not layout.header else None
     try:
-        table = pyarrow.csv.read_csv(
-            path,
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False,  # no other reader knows the row numbers
-                column_names=names if one_character else ["line"],
-                autogenerate_column_names=not layout.header and names is None and one_character,
-                encoding=layout.encoding,
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=layout.separator if one_character else _WHOLE_LINE,
-                quote_char=layout.quote if layout.quote and one_character else False,
-                invalid_row_handler=refuse,
-                ignore_empty_lines=False,
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
-        )
+        with pa.input_stream(str(path), compression=compression) as stream, _unshown_rows() as unshown:
+            table = pyarrow.csv.read_csv(
+                stream,
+                read_options=pyarrow.csv.ReadOptions(
+                    use_threads=False,  # no other reader knows the row numbers
+                    block_size=_LONGEST_ROW,
+                    skip_rows=layout.skip_rows,
+                    column_names=names if one_character else ["line"],
+                    autogenerate_column_names=not layout.header and names is None and one_character,
+                    encoding=layout.encoding,
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=layout.separator if one_character else _WHOLE_LINE,
+                    quote_char=layout.quote if layout.quote and one_character else False,
+                    invalid_row_handler=refuse,
+                    ignore_empty_lines=False,
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+            )
     except (pa.ArrowInvalid, UnicodeError) as error:
+        if unreadable := _undecodable(path, where, layout.encoding, compression):
+            raise unreadable from error
         if "Empty CSV" in str(error):
             raise InputError(f"{where}: is empty. Fix: write the table into it") from error
-        raise InputError(
-            _undecodable(path, where, layout.encoding) or f"{where}: {_first_line(error)}. Fix: mend it"
-        ) from error
-    if problems:  # a skipped row would shift the row numbers of what follows
-        unreadable = _undecodable(path, where, layout.encoding)  # which may be why
-        raise InputError(*([unreadable] if unreadable else problems))
+        raise InputError(f"{where}: {_first_line(error)}. Fix: mend it") from error
+    except OSError as error:
+        raise InputError(f"{where}: cannot be unpacked ({_first_line(error)}). Fix: get the whole file") from error
+    if problems or unshown:  # a skipped row would shift the row numbers of what follows
+        raise _undecodable(path, where, layout.encoding, compression) or InputError(*problems)
     return table if one_character else _split_lines(table.column(0), where, layout)
 
 
+@contextmanager
+def _unshown_rows() -> Iterator[list[object]]:
+    """What pyarrow cannot show to the handler of ragged rows, because it is no text, it would print as an ignored exception."""
+    unshown: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, unshown.append
+    try:
+        yield unshown
+    finally:
+        sys.unraisablehook = before
+
+
 def _split_lines(lines: pa.ChunkedArray, where: str, layout: Layout) -> pa.Table:
-    """Fields of lines whose separator is longer than one character, which the reader of text does not know."""
+    """Fields of lines whose separator is longer than one character, which the reader of text does not know.
+
+    An empty line gets as many empty fields as the others have.
+    """
+    first = layout.skip_rows + 1
+    n_fields = layout.n_fields or len(lines[0].as_py().split(layout.separator))
+    lines = pc.if_else(pc.equal(lines, ""), layout.separator * (n_fields - 1), lines)
     fields = pc.split_pattern(lines, layout.separator).combine_chunks()
     counts = pc.list_value_length(fields)
-    n_fields = layout.n_fields or counts[0].as_py()
     wrong = pc.indices_nonzero(pc.not_equal(counts, n_fields)).to_pylist()
     if wrong:
-        raise InputError(*(_ragged(where, row + 1, counts[row].as_py(), n_fields, layout.separator) for row in wrong))
+        raise InputError(*(_ragged(where, first + row, counts[row].as_py(), n_fields, layout.separator) for row in wrong))
     flat = fields.flatten()
-    columns = [flat.take(pa.array(range(place, len(flat), n_fields))) for place in range(n_fields)]
+    columns = [flat.take(pa.array(np.arange(place, len(flat), n_fields))) for place in range(n_fields)]
     names = [str(column[0]) for column in columns] if layout.header else [f"{place + 1}" for place in range(n_fields)]
     return pa.table(columns, names=names).slice(int(layout.header))
 
@@ -142,15 +207,21 @@ def _ragged(where: str, row: int | None, found: int, expected: int, separator: s
     return Problem(where, row, "", problem, f"write {expected} fields separated by {separator!r}")
 
 
-def _undecodable(path: Path, where: str, encoding: str) -> str | None:
+def _undecodable(path: Path, where: str, encoding: str, compression: str | None) -> InputError | None:
     """The first row that is not text in the encoding."""
-    decode = codecs.getdecoder(encoding)
-    with pa.input_stream(path, compression="detect") as stream:
-        for row, line in enumerate(stream.read().split(b"\n"), start=1):
+    newline = "\n\n".encode(encoding)[len("\n".encode(encoding)) :]  # without the mark that some encodings begin with
+    decoder = codecs.getincrementaldecoder(encoding)()
+    row = 1
+    with pa.input_stream(str(path), compression=compression) as stream:
+        more = True
+        while more:
+            block = stream.read(_LONGEST_ROW)
+            more = bool(block)
             try:
-                decode(line)
-            except UnicodeError:
-                return f"{where}:{row}: is not {encoding} text. Fix: save it so, or name its encoding"
+                row += decoder.decode(block, final=not more).count("\n")
+            except UnicodeDecodeError as error:
+                row += error.object[: error.start].count(newline)
+                return InputError(f"{where}:{row}: is not {encoding} text. Fix: save it so, or name its encoding")
     return None
 
 

@@ -11,7 +11,7 @@ from fsspec.callbacks import TqdmCallback  # type: ignore[import-untyped]
 
 from pipeline.errors import InputError, IntegrityError, MachineError
 
-__all__ = ["copy_to", "is_local"]
+__all__ = ["copy_to", "local_path"]
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,10 @@ _SILENCE_S = 30  # that a web server may take to answer, or between two pieces
 _SLOWEST, _WINDOW_S = 1024, 60.0  # bytes a second, over so many seconds
 
 
-def is_local(address: str) -> bool:
-    """Whether an address is a path of this machine."""
-    return "://" not in address and "::" not in address
+def local_path(address: str) -> str | None:
+    """The file of this machine that an address reads, if there is one; of ``zip://inside::outside`` the outer one."""
+    outer = address.rpartition("::")[2].removeprefix("file://")
+    return None if "://" in outer else outer
 
 
 def copy_to(path: Path, address: str, sha256: str | None) -> None:
@@ -55,26 +56,30 @@ def copy_to(path: Path, address: str, sha256: str | None) -> None:
 
 
 def _copy(path: Path, address: str, sha256: str | None) -> None:
-    if is_local(address) and Path(address).is_dir():
-        raise InputError(f"{address}: is a folder. Fix: write the path of a file")
     try:
         files, place = fsspec.url_to_fs(address, **_patience(address))
         with _Progress(address) as progress:
             files.get_file(place, str(path), callback=progress)
+        if path.is_dir():  # so some ways of fsspec copy a folder
+            path.rmdir()
+            raise IsADirectoryError
     except FileNotFoundError as error:
         if isinstance(error.__cause__, OSError | TimeoutError):  # so a web server is reported that does not answer
             raise _unreachable(address, error.__cause__) from error
         raise InputError(f"{address}: there is no such file. Fix: correct its path in params.yaml, or put it there") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{address}: is a folder. Fix: write the path of a file") from error
     except PermissionError as error:
         raise MachineError(f"{address}: may not be read. Fix: give access") from error
     except (ValueError, ImportError, KeyError) as error:
-        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{address}: cannot be opened: {reason}. Fix: correct the address or install what it asks for"
+            f"{address}: cannot be opened: {_reason(error)}. Fix: correct the address or install what it asks for"
         ) from error
     except Exception as error:  # each way of fsspec has errors of its own
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
+        if local_path(address) is not None:
+            raise InputError(f"{address}: cannot be opened: {_reason(error)}. Fix: get the whole file") from error
         raise _unreachable(address, error) from error
     if sha256:
         with path.open("rb") as copy:
@@ -108,8 +113,11 @@ class _Progress(TqdmCallback):  # type: ignore[misc]
 
 
 def _unreachable(address: str, error: BaseException) -> MachineError:
-    reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-    return MachineError(f"{address}: cannot be read: {reason}. Fix: check the network and try again")
+    return MachineError(f"{address}: cannot be read: {_reason(error)}. Fix: check the network and try again")
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def _patience(address: str) -> dict[str, object]:

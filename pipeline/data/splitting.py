@@ -1,7 +1,7 @@
 """Split: train, valid and test, disjoint, together all interactions."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,31 @@ import pandas as pd
 from pipeline.data.relation import ITEM, USER, Relation
 from pipeline.seeding import numpy_generator
 
-__all__ = ["PARTS", "Split", "assign_last", "assign_one", "assign_random", "assign_temporal"]
+__all__ = ["PARTS", "Split", "Splitting", "assign_last", "assign_one", "assign_random", "assign_temporal"]
 
 TRAIN, VALID, TEST = PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How to hold out interactions.
+
+    Attributes:
+        method: ``"random"`` (shares per user), ``"leave_one_out"`` (one per user, at random), ``"last_n"`` (the latest per
+            user), ``"temporal"`` (two global points in time), ``"given"`` (the data set's own parts).
+        ratios: Shares of train, valid, test, of ``random`` and ``temporal``.
+        last_n: Of ``last_n``.
+        dates: Of ``temporal``, instead of shares.
+        seed: Of ``random`` and ``leave_one_out``.
+        cold: What becomes of held-out interactions whose user or item has none in train: ``"keep"`` or ``"drop"``.
+    """
+
+    method: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
+    ratios: tuple[float, float, float]
+    last_n: int
+    dates: tuple[str, str] | None
+    seed: int
+    cold: Literal["keep", "drop"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,13 @@
 """What is in a data set, before anything is trained: sizes, and what its relations may be worth."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from pipeline.data.derived import looks_derived, share_linked
 from pipeline.data.ids import UNKNOWN, IdMap
 from pipeline.data.relation import ITEM, USER, Numbers
 from pipeline.data.tables import HEAD_ID, ITEM_ID, PART, RATING, TAIL_ID, TIMESTAMP, USER_ID, RawRelation, RawTables
@@ -24,6 +26,7 @@ def summary(raw: RawTables) -> pd.DataFrame:
     of_user = log[USER_ID].value_counts()
     found = {
         "rows": f"{len(log):,}",
+        "first row": f"{log[USER_ID].iloc[0]}, {log[ITEM_ID].iloc[0]}",
         "users": f"{n_users:,}",
         "items": f"{n_items:,}",
         "pairs said more than once": f"{len(log) - n_pairs:,}",
@@ -45,19 +48,28 @@ def relations_of(raw: RawTables) -> pd.DataFrame:
 
     Returns:
         Columns ``relation``, ``between``, ``links``; ``dangling``: links with a user or item without interactions, which are
-        dropped; ``oneself``: links of a node with itself, dropped too; ``repeated``: links said before, counted once;
+        dropped; ``oneself``: links of a node with itself, dropped too; ``repeated``: links said before, which make one;
         ``covers``: share of the users (items) that have a link; ``lift``: how many users (items) two linked items (users) have
         in common, or two that share an attribute, over the same for two drawn at random as often (1: the relation says nothing
-        of tastes; a lift that seems too good may come from the interactions themselves).
+        of tastes); ``together``: share of the pairs of items (users) with a user (an item) in common that are linked, or that
+        share an attribute; ``derived``: whether the relation looks as if it had been derived from the interactions (see
+        ``looks_derived``). The last three are estimated on a sample.
     """
-    ids = {USER: IdMap.of(raw.interactions[USER_ID]), ITEM: IdMap.of(raw.interactions[ITEM_ID])}
-    users, items = ids[USER].numbers(raw.interactions[USER_ID]), ids[ITEM].numbers(raw.interactions[ITEM_ID])
+    users, items = raw.interactions[USER_ID], raw.interactions[ITEM_ID]
+    ids = {USER: IdMap.of(users), ITEM: IdMap.of(items)}
     shape = (len(ids[USER]), len(ids[ITEM]))
-    taken = scipy.sparse.csr_array((np.ones(users.size, dtype=np.float32), (users, items)), shape=shape)
-    taken.sum_duplicates()
-    taken.data[:] = 1
+    pairs = (ids[USER].numbers(users), ids[ITEM].numbers(items))
+    taken = _matrix(*pairs, shape)
     of = {USER: taken, ITEM: taken.T.tocsr()}
     return pd.DataFrame([_row(name, relation, ids, of) for name, relation in sorted(raw.relations.items())])
+
+
+def _matrix(rows: Numbers, columns: Numbers, shape: tuple[int, int]) -> scipy.sparse.csr_array:
+    """Ones at (row, column)."""
+    found = scipy.sparse.csr_array((np.ones(rows.size, dtype=np.float32), (rows, columns)), shape=shape)
+    found.sum_duplicates()
+    found.data[:] = 1
+    return found
 
 
 def _row(name: str, relation: RawRelation, ids: dict[str, IdMap], of: dict[str, scipy.sparse.csr_array]) -> dict[str, object]:
@@ -71,6 +83,12 @@ def _row(name: str, relation: RawRelation, ids: dict[str, IdMap], of: dict[str, 
     oneself = (heads == tails) & known if same else np.zeros(known.shape, dtype=bool)
     heads, tails = heads[known & ~oneself], tails[known & ~oneself]
     covered = np.unique(np.concatenate([heads, tails]) if same else heads).size
+    taken = of[head]
+    links = _matrix(heads, tails, (len(ids[head]), len(tail_ids)))
+    generator = numpy_generator(0, "survey")
+    nodes, partners = taken.nonzero()
+    one, two = _sample(*_sharing(nodes.astype(np.int64), partners.astype(np.int64), generator), generator)
+    linked = partial(share_linked, links=links + links.T if same else links, by_attribute=not same)
     return {
         "relation": name,
         "between": f"{head}-{tail}",
@@ -79,26 +97,33 @@ def _row(name: str, relation: RawRelation, ids: dict[str, IdMap], of: dict[str, 
         "oneself": int(oneself.sum()),
         "repeated": heads.size - np.unique(heads * len(tail_ids) + tails).size,
         "covers": f"{covered / len(ids[head]):.1%} of {head}s",
-        "lift": _lift(heads, tails, of[head], same),
+        "lift": _lift((heads, tails) if same else _sharing(heads, tails, generator), taken, generator),
+        "together": f"{linked(one, two):.1%}",
+        "derived": looks_derived(linked(one, two), linked(one, generator.permutation(two))),
     }
 
 
-def _lift(heads: Numbers, tails: Numbers, taken: scipy.sparse.csr_array, same: bool) -> float:
-    """Mean overlap of related nodes over that of the same nodes paired at random; NaN where nothing can be said."""
-    generator = numpy_generator(0, "lift")
-    if not same:  # related are two heads of one tail: each link with the next link of its tail, in random order
-        order = np.lexsort((generator.random(heads.size), tails))
-        linked = np.flatnonzero(tails[order[1:]] == tails[order[:-1]])
-        heads, tails = heads[order[linked]], heads[order[linked + 1]]
-        heads, tails = heads[heads != tails], tails[heads != tails]
-    if heads.size > _SAMPLE:
-        chosen = generator.choice(heads.size, _SAMPLE, replace=False)
-        heads, tails = heads[chosen], tails[chosen]
-    strangers = generator.permutation(tails)
-    apart = heads != strangers
+def _sharing(nodes: Numbers, shared: Numbers, generator: np.random.Generator) -> tuple[Numbers, Numbers]:
+    """Pairs of different nodes that have something in common: each with the next of its group, in random order."""
+    order = np.lexsort((generator.random(nodes.size), shared))
+    same = np.flatnonzero(shared[order[1:]] == shared[order[:-1]])
+    one, two = nodes[order[same]], nodes[order[same + 1]]
+    return one[one != two], two[one != two]
+
+
+def _sample(one: Numbers, two: Numbers, generator: np.random.Generator) -> tuple[Numbers, Numbers]:
+    if one.size <= _SAMPLE:
+        return one, two
+    chosen = generator.choice(one.size, _SAMPLE, replace=False)
+    return one[chosen], two[chosen]
+
+
+def _lift(related: tuple[Numbers, Numbers], taken: scipy.sparse.csr_array, generator: np.random.Generator) -> float:
+    """Mean overlap of pairs of related nodes over that of the same nodes paired at random; NaN where nothing can be said."""
+    one, two = _sample(*related, generator)
+    strangers = generator.permutation(two)
+    apart = one != strangers
     if not apart.any():
         return float("nan")
-    related, by_chance = (
-        taken[one].multiply(taken[two]).sum() / one.size for one, two in ((heads, tails), (heads[apart], strangers[apart]))
-    )
-    return round(float(related / by_chance), 2) if by_chance else float("nan")
+    found, by_chance = (taken[a].multiply(taken[b]).sum() / a.size for a, b in ((one, two), (one[apart], strangers[apart])))
+    return round(float(found / by_chance), 2) if by_chance else float("nan")

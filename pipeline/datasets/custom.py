@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.data.contract import typed
-from pipeline.data.description import Description
-from pipeline.data.layout import Unit
+from pipeline.data.description import Description, Links, Log
 from pipeline.data.reading import read_columns
 from pipeline.data.remote import copy_to
 from pipeline.data.splitting import TEST, TRAIN, VALID
-from pipeline.data.tables import HEAD_ID, ITEM_ID, PART, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT, RawRelation, RawTables
+from pipeline.data.tables import PART, TAIL_ID, RawRelation, RawTables
 from pipeline.datasets._base import Dataset
+from pipeline.errors import InputError, joined
 
 __all__ = ["custom"]
 
@@ -31,40 +31,37 @@ def custom(described: Description) -> Dataset:
 
 
 def _fetch(described: Description, folder: Path) -> None:
-    """Every file under the name of its table, with the ending that says how it is packed."""
-    for name, (address, table) in described.tables().items():
-        copy_to(folder / _file_name(name, address), address, table.sha256)
-
-
-def _file_name(name: str, address: str) -> str:
-    return name + "".join(Path(address.split("::", maxsplit=1)[0].split("?", maxsplit=1)[0]).suffixes[-2:])
+    """Every file under the name of its table."""
+    for name, table in described.tables().items():
+        copy_to(folder / name, table.path, table.sha256)
 
 
 def _read(described: Description, folder: Path) -> RawTables:
-    """Read the files that ``_fetch`` put there."""
-
-    def read(
-        name: str, columns: dict[str, str | int | None], unit: Unit = "s", tail_separator: str | None = None
-    ) -> pd.DataFrame:
-        address, table = described.tables()[name]
-        path = folder / _file_name(name, address)
-        log.info("reading %s (%.1f MiB)", address, path.stat().st_size / 2**20)
-        wanted = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
-        text = read_columns(path, address, wanted, table.layout())
-        return typed(text if tail_separator is None else _one_tail_a_row(text, tail_separator), address, unit)
-
-    main = described.interactions
-    columns = {USER_ID: main.user, ITEM_ID: main.item, RATING: main.rating, TIMESTAMP: main.timestamp}
-    interactions = read("interactions", columns, main.unit)
-    if main.valid and main.test:
-        parts = {TRAIN: interactions, VALID: read("valid", columns, main.unit), TEST: read("test", columns, main.unit)}
+    """Read the files that ``_fetch`` put there; faults of all of them are reported together."""
+    found: dict[str, pd.DataFrame] = {}
+    refused: list[InputError] = []
+    for name, table in described.tables().items():
+        try:
+            found[name] = _read_table(folder / name, table)
+        except InputError as error:
+            refused.append(error)
+    if refused:
+        raise joined(refused)
+    interactions = found["interactions"]
+    if TEST in found:
+        parts = {TRAIN: interactions, VALID: found[VALID], TEST: found[TEST]}
         interactions = pd.concat([table.assign(**{PART: part}) for part, table in parts.items()], ignore_index=True)
-    relations = {}
-    for name, links in described.relations.items():
-        columns = {HEAD_ID: links.head, TAIL_ID: links.tail, WEIGHT: links.weight}
-        table = read(name, columns, tail_separator=links.tail_separator)
-        relations[name] = RawRelation(*links.between, table, links.form)
-    return RawTables(interactions, relations)
+    sides = {name: RawRelation(*links.between, found[name], links.form) for name, links in described.relations.items()}
+    return RawTables(interactions, sides)
+
+
+def _read_table(path: Path, table: Log | Links) -> pd.DataFrame:
+    log.info("reading %s (%.1f MiB)", table.path, path.stat().st_size / 2**20)
+    columns = {ours: theirs for ours, theirs in table.columns().items() if theirs is not None}
+    text = read_columns(path, table.path, columns, table.layout())
+    if isinstance(table, Log):
+        return typed(text, table.path, table.unit)
+    return typed(text if table.tail_separator is None else _one_tail_a_row(text, table.tail_separator), table.path)
 
 
 def _one_tail_a_row(text: pd.DataFrame, separator: str) -> pd.DataFrame:

@@ -4,8 +4,11 @@ import numpy as np
 import scipy.sparse
 
 from pipeline.data.relation import Form, Relation
+from pipeline.errors import InputError
 
 __all__ = ["as_task"]
+
+_MOST_PAIRS = 100_000_000  # some 4 GiB
 
 
 def as_task(name: str, links: Relation, form: Form) -> Relation:
@@ -16,10 +19,17 @@ def as_task(name: str, links: Relation, form: Form) -> Relation:
         links: Of the side table. The weights of equal pairs add up.
         form: ``"directed"``: as they are. ``"undirected"``: in both directions. ``"membership"``: nodes and their attributes,
             as they are. ``"shared"``: pairs of heads that have a tail in common.
+
+    Raises:
+        InputError: If a tail is shared by so many heads that their pairs fit into no memory.
     """
     heads, tails, weights = links.heads, links.tails, links.weights
     tail_type, n_tails = links.tail_type, links.n_tails
     if form == "shared":
+        if (n_pairs := int((np.bincount(tails).astype(np.int64) ** 2).sum())) > _MOST_PAIRS:
+            problem = f"{n_pairs:,} pairs of {links.head_type}s share a {tail_type}"
+            fix = f"take out what most of them share, or rank the {tail_type} itself (shared: false)"
+            raise InputError(f"{name}: {problem}, at most {_MOST_PAIRS:,} can be. Fix: {fix}")
         ones = np.ones(links.n_edges, dtype=np.int64)
         of_head = scipy.sparse.csr_array((ones, (heads, tails)), shape=(links.n_heads, n_tails))
         heads, tails = (side.astype(np.int64) for side in (of_head @ of_head.T).nonzero())

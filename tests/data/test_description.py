@@ -26,7 +26,8 @@ def test_the_base_is_right(tmp_path: Path) -> None:
 
 
 LOG, R = "custom.mine.interactions", "custom.mine.relations.friends"
-MAIN_KEYS = "path, sha256, separator, quote, header, encoding, user, item, rating, timestamp, unit, valid, test"
+MAIN_KEYS = "path, sha256, separator, quote, header, encoding, skip_rows, user, item, rating, timestamp, unit, valid, test"
+TEXT = "an encoding of text that Python knows, as utf-8, latin-1, cp1252 or utf-16"
 UNITS = "'s', 'ms', 'us', 'ns' or 'iso'"
 
 
@@ -50,8 +51,20 @@ UNITS = "'s', 'ms', 'us', 'ns' or 'iso'"
         (f"{MAIN}, quote: '--'", f"{LOG}.quote: found '--'. Fix: write text of at most 1 character"),
         (
             f"{MAIN}, encoding: utf8mb4",
-            f"{LOG}.encoding: found 'utf8mb4'. Fix: write an encoding that Python knows, as utf-8, latin-1, cp1252 or utf-16",
+            f"{LOG}.encoding: found 'utf8mb4'. Fix: write {TEXT}",
         ),
+        *(
+            (
+                f"{MAIN}, encoding: {name}",
+                f"{LOG}.encoding: found {name!r}. Fix: write {TEXT}",
+            )
+            for name in ("hex", "base64", "rot13", "punycode", "zip")
+        ),
+        (
+            'path: "a\\0b.csv", user: u, item: i',
+            f"{LOG}.path: found 'a\\x00b.csv'. Fix: write text of the pattern '^[^\\x00]+$'",
+        ),
+        (f"{MAIN}, skip_rows: -1", f"{LOG}.skip_rows: found -1. Fix: write greater than or equal to 0"),
         (f"{MAIN}, sha256: abc", f"{LOG}.sha256: found 'abc'. Fix: write text of the pattern '^[0-9a-f]{{64}}$'"),
         ("path: c.csv, user: 0, item: i", f"{LOG}.user: found 0. Fix: write a name in the header, or a place, counted from 1"),
         (
@@ -128,7 +141,7 @@ def test_a_wrong_log_is_one_line(tmp_path: Path, main: str, line: str) -> None:
         (
             f"{LINKS}, undirected: true",
             f"{R}.undirected: unknown key. Fix: write 'directed' (valid: path, sha256, separator, quote, header, encoding, "
-            "between, head, tail, tail_separator, weight, directed, shared)",
+            "skip_rows, between, head, tail, tail_separator, weight, directed, shared)",
         ),
     ],
 )

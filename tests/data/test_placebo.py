@@ -62,3 +62,20 @@ def test_weights_stay_positive_and_as_they_were() -> None:
         weights = placebo(weighted, kind, 0).weights
         assert weights is not None
         assert sorted(weights) == sorted(np.arange(1.0, relation.n_edges + 1))
+
+
+def test_rewired_friendships_weigh_the_same_both_ways() -> None:
+    """Also where the weights change hands."""
+    rng = np.random.default_rng(0)
+    one, two = (side[:300] for side in np.unique(rng.integers(0, 60, (600, 2)), axis=0).T)
+    once = one < two
+    one, two = one[once], two[once]
+    weights = np.arange(1.0, one.size + 1)
+    both = Relation(
+        "friends", "user", "user", np.concatenate([one, two]), np.concatenate([two, one]), 60, 60, np.tile(weights, 2)
+    )
+    found = placebo(both, "rewired", 0)
+    assert found.weights is not None
+    of = {(h, t): w for h, t, w in zip(found.heads.tolist(), found.tails.tolist(), found.weights.tolist(), strict=True)}
+    assert all(of[tail, head] == weight for (head, tail), weight in of.items())
+    assert sorted(of.values()) == sorted(np.tile(weights, 2))

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.preprocessing import Processed, Splitting, preprocess
+from pipeline.data.preprocessing import Processed, preprocess
+from pipeline.data.splitting import Splitting
 from pipeline.data.tables import RawRelation, RawTables
 from pipeline.errors import InputError
 
@@ -159,3 +160,22 @@ def test_an_empty_part_is_refused() -> None:
     log = raw().interactions.drop_duplicates("user_id")
     with pytest.raises(InputError, match=r"preprocess: the part valid is empty\. Fix: change preprocess\.split"):
         run(RawTables(log, {}))
+
+
+def test_the_nodes_of_a_type_are_those_of_all_its_relations() -> None:
+    genre = pd.DataFrame([("i1", "a"), ("i2", "b")], columns=["head_id", "tail_id"]).astype("str")
+    likes = pd.DataFrame([("u1", "b"), ("u2", "c")], columns=["head_id", "tail_id"]).astype("str")
+    relations = {
+        "genre": RawRelation("item", "tag", genre, "membership"),
+        "likes": RawRelation("user", "tag", likes, "membership"),
+    }
+    found = run(RawTables(raw().interactions, relations))
+    assert list(found.ids["tag"].index) == ["a", "b", "c"]
+    assert [found.sides[name].links.n_edges for name in ("genre", "likes")] == [2, 2]
+    assert {found.sides[name].links.n_tails for name in ("genre", "likes")} == {3}
+
+
+def test_own_parts_that_are_split_anew_are_said_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    run(RawTables(raw().interactions.assign(part="train"), {}))
+    assert "own train, valid and test are pooled and split anew (preprocess.split is random)" in caplog.text

@@ -49,11 +49,14 @@ def test_a_broken_row_is_named(tmp_path: Path, content: str, problems: list[str]
     assert list(refused.value.problems) == problems
 
 
+UNITS = ", or name its unit (s, ms, us, ns, iso)"
+
+
 @pytest.mark.parametrize("value", ["1.5", "", "x", "1e9"])
 def test_a_timestamp_is_a_whole_number(tmp_path: Path, value: str) -> None:
     with pytest.raises(InputError) as refused:
         read_text(written(tmp_path, f"a,b,12\na,c,{value}\n"), ",", ["user_id", "item_id", "timestamp"])
-    assert str(refused.value) == f"t.csv:2 timestamp: found {value!r}. Fix: write a whole number of seconds"
+    assert str(refused.value) == f"t.csv:2 timestamp: found {value!r}. Fix: write a whole number of seconds{UNITS}"
 
 
 def test_an_empty_file_and_a_wrong_encoding_are_refused(tmp_path: Path) -> None:
@@ -78,11 +81,10 @@ def test_many_problems_are_counted_and_twenty_shown(tmp_path: Path) -> None:
         read_text(written(tmp_path, "a,b\n" * 33), ",", RATED)
     lines = str(refused.value).splitlines()
     assert len(lines) == 21
-    assert lines[-1] == "... and 13 more problems of the same file"
+    assert lines[-1] == "... and 13 more problems"
 
 
-def test_an_empty_line_is_a_row_with_its_number(tmp_path: Path) -> None:
-    for content, place in (("a,b,1\n\na,b\n", "t.csv:3:"), ("a,b,1\n\na,b,2\n", "t.csv:2")):
-        with pytest.raises(InputError) as refused:
-            read_text(written(tmp_path, content), ",", RATED)
-        assert str(refused.value).split(" ")[0] == place
+def test_an_empty_line_is_dropped_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    assert len(read_text(written(tmp_path, "a,b,1\n\na,b,2\n"), ",", RATED)) == 2
+    with pytest.raises(InputError, match=r"t\.csv:3: 2 fields instead of 3"):
+        read_text(written(tmp_path, "a,b,1\n\na,b\n"), ",", RATED)

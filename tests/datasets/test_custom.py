@@ -123,17 +123,18 @@ def test_a_tail_may_list_several(tmp_path: Path) -> None:
 
 RATING = "a finite number"
 SECONDS = "a whole number of seconds"
+UNITS = ", or name its unit (s, ms, us, ns, iso)"
 BAD_FIELDS = [
     *(
         ("stars", value, RATING)
         for value in ("", "x", "nan", "NaN", "inf", "-inf", "4,5", "1e999", "½", "4 stars", "None", "--1")
     ),
     *(
-        ("when", value, SECONDS)
-        for value in ("", "x", "1.5", "1e9", "2023-11-14", "NaN", "99999999999999999999", "1 700", "+1", "0x5")
+        ("when", value, SECONDS + UNITS)
+        for value in ("", "x", "1.5", "1e9", "2023-11-14", "NaN", "99999999999999999999", "1 700", "+1", "0x5", "\u0661\u0667")
     ),
     *(
-        ("when", value, f"{SECONDS} between 1970 and now, or name its unit (s, ms, us, ns, iso)")
+        ("when", value, f"{SECONDS} between 1970 and now{UNITS}")
         for value in ("-1", "-2208988800", "1700000000000", "1700000000000000", "9999999999", "32503680000")
     ),
     ("user", "", "an id"),
@@ -168,7 +169,7 @@ BAD_FILES: list[tuple[bytes | str, dict[str, Any], str]] = [
     (CLICKS.replace("stars", "rating"), {}, ": has no column 'stars'. Fix: use a valid name (valid: user, item, rating, when)"),
     (CLICKS.replace("user", "users"), {}, ": has no column 'user'. Fix: write 'users' (valid: users, item, stars, when)"),
     (CLICKS.replace("user", "User"), {}, ": has no column 'user'. Fix: write 'User' (valid: User, item, stars, when)"),
-    (CLICKS.replace("stars", "user"), {}, ": has 2 columns 'user'. Fix: write 'user' (valid: user, item, user, when)"),
+    (CLICKS.replace("stars", "user"), {}, ": has 2 columns 'user'. Fix: write the place of the one you mean, counted from 1"),
     (CLICKS, {"separator": ";"}, ": has one field a row when split by ';'. Fix: name its separator"),
     (CLICKS, {"separator": "\t"}, ": has one field a row when split by '\\t'. Fix: name its separator"),
     (CLICKS, {"separator": "::"}, ": has one field a row when split by '::'. Fix: name its separator"),
@@ -200,15 +201,32 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, content: bytes | s
     assert str(refused.value) == path + line
 
 
-def test_an_empty_line_is_a_row_without_ids(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r":4 user_id: found ''"):
-        read(tmp_path, {"path": written(tmp_path, CLICKS + "\n")} | COLUMNS)
+def test_empty_lines_are_dropped_and_counted_and_rows_keep_their_numbers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for separator in (",", "::"):
+        content = (CLICKS.replace("u2", "\nu2") + "\n\n").replace(",", separator)
+        form = COLUMNS | {"separator": separator}
+        found = read(tmp_path, {"path": written(tmp_path, content)} | form).interactions
+        assert found["user_id"].tolist() == ["u1", "u2"]
+        assert "clicks.csv: 3 empty rows dropped" in caplog.text
+        (tmp_path / "raw").rename(tmp_path / f"raw{len(separator)}")
+        with pytest.raises(InputError, match=r"clicks\.csv:4 rating: found 'x'"):
+            read(
+                tmp_path,
+                {"path": written(tmp_path, content.replace(f"{separator}3{separator}", f"{separator}x{separator}"))} | form,
+            )
+        (tmp_path / "raw").rename(tmp_path / f"bad{len(separator)}")
 
 
 @pytest.mark.parametrize(
     ("field", "value", "asked"),
     [
-        *(("strength", value, "a finite number above 0") for value in ("", "0", "-1", "nan", "inf", "x", "-0.0")),
+        *(
+            ("strength", value, "a number above 0, at most 1e100")
+            for value in ("", "0", "-1", "nan", "inf", "x", "-0.0", "1e308")
+        ),
         ("a", "", "an id"),
         ("b", "", "an id"),
     ],
@@ -235,7 +253,7 @@ def test_a_column_without_a_good_value_is_one_fault_and_many_faults_are_counted(
     with pytest.raises(InputError) as refused:
         read(tmp_path, {"path": path} | COLUMNS)
     assert len(refused.value.problems) == len(refused.value.table) == 50
-    assert str(refused.value).splitlines()[-1] == "... and 30 more problems of the same file"
+    assert str(refused.value).splitlines()[-1] == "... and 30 more problems"
 
 
 def test_parquet_of_another_type_or_broken(tmp_path: Path) -> None:
@@ -244,7 +262,7 @@ def test_parquet_of_another_type_or_broken(tmp_path: Path) -> None:
         read(tmp_path, {"path": str(tmp_path / "t.parquet"), "user": "u", "item": "i"})
     (tmp_path / "raw").rename(tmp_path / "first")
     with pytest.raises(InputError, match=r"broken\.parquet: cannot be read as Parquet"):
-        read(tmp_path, {"path": written(tmp_path, CLICKS, "broken.parquet")} | COLUMNS)
+        read(tmp_path, {"path": written(tmp_path, b"PAR1 and no more", "broken.parquet")} | COLUMNS)
     (tmp_path / "raw").rename(tmp_path / "second")
     pd.DataFrame({"u": ["a", None], "i": ["x", "y"]}).to_parquet(tmp_path / "n.parquet")
     with pytest.raises(InputError, match=r"n\.parquet:2 user_id: found ''\. Fix: write an id"):
@@ -266,3 +284,98 @@ def test_places_without_a_file(tmp_path: Path) -> None:
 def test_a_wrong_checksum(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"clicks\.csv: sha256 is [0-9a-f]{64}, expected 0{64}\. Fix: get the right file"):
         read(tmp_path, {"path": written(tmp_path, CLICKS), "sha256": "0" * 64} | COLUMNS)
+
+
+def packed_wrong(content: bytes) -> bytes:
+    return gzip.compress(content)[:-12]
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "line"),
+    [
+        (packed_wrong(CLICKS.encode() * 1000), {}, ": cannot be unpacked ("),
+        (b"\x1f\x8b no gzip", {}, ": cannot be unpacked ("),
+        (b"BZh no bzip2 at all", {}, ": cannot be unpacked ("),
+        (b"PK\x03\x04 anything", {}, ": is a zip archive. Fix: write zip://<file in it>::"),
+        (b"\xfd7zXZ\x00 anything", {}, ": is a xz archive. Fix: unpack it"),
+        (b"PAR1 no table", {}, ": cannot be read as Parquet ("),
+        (bytes(range(128, 256)) * 50, {}, ":1: is not utf-8 text. Fix: save it so, or name its encoding"),
+        (b"user,item,stars,when\n\xff\n", {}, ":2: is not utf-8 text. Fix: save it so, or name its encoding"),
+        ((CLICKS + "u,i\n").encode("utf-16"), {"encoding": "utf-16"}, ":4: 2 fields instead of 4. Fix: write 4 fields"),
+        (CLICKS.encode("utf-16") + b"\x00\xd8", {"encoding": "utf-16"}, ": is not utf-16 text. Fix: save it so"),
+        ("# graph\n1 2\n", {}, ": has one field a row when split by ','. Fix: name its separator"),
+        (
+            "x,y\n" * 3,
+            {"user": 1, "item": 2, "header": True, "rating": 3, "timestamp": None},
+            ": has 2 columns, none at place 3.",
+        ),
+        (
+            CLICKS.replace("1700000000", "1600"),
+            {"unit": "ms"},
+            "all lie before 1990, the last on 1970-01-20. Fix: name the unit",
+        ),
+        ("user,item,stars,when\nu,i,4,now\n", {"unit": "iso"}, ":2 timestamp: found 'now'. Fix: write a date and time"),
+        ("user,item,stars,when\nu,i,4,2023-13-40\n", {"unit": "iso"}, ":2 timestamp: found '2023-13-40'. Fix: write a date"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_one_short_line(
+    tmp_path: Path, content: bytes | str, changes: dict[str, Any], line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(InputError) as refused:
+        read(tmp_path, {"path": path} | COLUMNS | changes)
+    (only,) = str(refused.value).splitlines()
+    assert only.startswith(path)
+    assert line in only
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_line_stays_short_whatever_was_found(tmp_path: Path) -> None:
+    rows = "".join(f"{n},b\n" for n in range(20_000))
+    path = written(tmp_path, f'user,item\n"a,1\n{rows}","x"\n')
+    with pytest.raises(
+        InputError, match=r"clicks\.csv:2 user_id: found 'a,1.*characters\)\. Fix: write an id in one line"
+    ) as one:
+        read(tmp_path, {"path": path, "user": "user", "item": "item"})
+    (tmp_path / "raw").rename(tmp_path / "first")
+    path = written(tmp_path, ",".join(f"column{n}" for n in range(5000)) + "\n" + ",".join(["x"] * 5000) + "\n")
+    with pytest.raises(InputError, match=r"has no column 'usr'\. .* more\)") as other:
+        read(tmp_path, {"path": path, "user": "usr", "item": "column1"})
+    assert max(len(str(error.value)) for error in (one, other)) < 1500
+
+
+def test_comments_before_the_table_are_skipped(tmp_path: Path) -> None:
+    path = written(tmp_path, "# edges\n# from to\n1\t2\n3\t4\n")
+    form = {"path": path, "separator": "\t", "skip_rows": 2, "user": 1, "item": 2}
+    assert read(tmp_path, form).interactions.to_dict("list") == {"user_id": ["1", "3"], "item_id": ["2", "4"]}
+
+
+def test_without_a_word_of_it_places_mean_no_header_and_names_mean_one(tmp_path: Path) -> None:
+    path = written(tmp_path, "u1,i1\nu2,i2\n")
+    assert len(read(tmp_path, {"path": path, "user": 1, "item": 2}).interactions) == 2
+    (tmp_path / "raw").rename(tmp_path / "first")
+    assert len(read(tmp_path, {"path": path, "user": "u1", "item": 2}).interactions) == 1
+
+
+def test_whole_numbers_that_parquet_holds_as_floats_are_no_other_ids(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"u": [25e9, 8e9, 3.0], "i": [1.0, 2.0, None], "r": [4.5, 3.0, 2.0]})
+    frame.to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(InputError, match=r"f\.parquet:3 item_id: found ''\. Fix: write an id"):
+        read(tmp_path, {"path": str(tmp_path / "f.parquet"), "user": "u", "item": "i"})
+    (tmp_path / "raw").rename(tmp_path / "first")
+    frame.head(2).to_parquet(tmp_path / "f.parquet")
+    found = read(tmp_path, {"path": str(tmp_path / "f.parquet"), "user": "u", "item": "i", "rating": "r"}).interactions
+    assert found.to_dict("list") == {"user_id": ["25000000000", "8000000000"], "item_id": ["1", "2"], "rating": [4.5, 3.0]}
+    (tmp_path / "raw").rename(tmp_path / "second")
+    pd.DataFrame({"u": [2.0**60], "i": [1.0]}).to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(InputError, match=r"f\.parquet u: holds whole numbers too large for double\. Fix: write it as text"):
+        read(tmp_path, {"path": str(tmp_path / "f.parquet"), "user": "u", "item": "i"})
+
+
+def test_the_faults_of_all_files_are_reported_together(tmp_path: Path) -> None:
+    links = {"path": written(tmp_path, FRIENDS, "f.csv"), "between": ["user", "user"], "head": "nope", "tail": "b"}
+    with pytest.raises(InputError) as refused:
+        read(tmp_path, {"path": written(tmp_path, CLICKS + "u,i,x,1700000000\n")} | COLUMNS, {"friends": links})
+    first, second = refused.value.problems
+    assert "clicks.csv:4 rating: found 'x'" in first
+    assert "f.csv: has no column 'nope'" in second

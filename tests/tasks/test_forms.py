@@ -1,8 +1,10 @@
 """How links become pairs, by hand."""
 
 import numpy as np
+import pytest
 
 from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.errors import InputError
 from pipeline.tasks._forms import as_task
 
 
@@ -35,3 +37,13 @@ def test_shared_links_heads_with_a_tail_in_common() -> None:
     found = as_task("basket", links([(0, 0), (1, 0), (3, 1)], "basket"), "shared")
     assert pairs(found) == [(0, 1), (1, 0)]
     assert (found.name, found.tail_type, found.n_tails) == ("basket", ITEM, 4)
+
+
+def test_an_attribute_of_nearly_all_is_refused_before_it_fills_the_memory() -> None:
+    n = 10_001
+    links = Relation("city", "user", "city", np.arange(n), np.zeros(n, dtype=np.int64), n, 1)
+    with pytest.raises(InputError) as refused:
+        as_task("city", links, "shared")
+    problem = "city: 100,020,001 pairs of users share a city, at most 100,000,000 can be"
+    fix = "take out what most of them share, or rank the city itself (shared: false)"
+    assert str(refused.value) == f"{problem}. Fix: {fix}"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline import plugins
 from pipeline.combiners._base import Combiner
-from pipeline.data.relation import NodeTypes, Relation
+from pipeline.data.relation import ITEM, NodeTypes, Relation
 from pipeline.encoders._base import Encoder
 from pipeline.losses._base import Loss
 from pipeline.seeding import torch_generator
@@ -32,9 +32,11 @@ class Parts:
     combiner: Combiner
 
     def tables(self) -> dict[str, Tensor]:
-        """Node type -> its embeddings, on the CPU."""
+        """Node type -> its embeddings, on the CPU; items so that inner products with users rank them."""
         embeddings = self.encoder()
-        return {kind: embeddings.table(kind).detach().cpu().clone() for kind in embeddings.nodes.sizes}
+        tables = {kind: embeddings.table(kind).detach() for kind in embeddings.nodes.sizes}
+        tables[ITEM] = self.losses[0].ranked(tables[ITEM])
+        return {kind: table.cpu().clone() for kind, table in tables.items()}
 
     def state(self) -> dict[str, Tensor]:
         """What the rule and the tasks' own parameters were at the end, on the CPU."""
@@ -74,6 +76,6 @@ def assemble(
     )
     return Parts(
         make_encoder(nodes, relations, dim, torch_generator(seed, "initial"), **encoder[1]).to(device),
-        [make_loss(dim, number == 0, **loss[1]).to(device) for number in range(len(relations))],
+        [make_loss(task, nodes, dim, number == 0, **loss[1]).to(device) for number, task in enumerate(relations)],
         make_rule([relation.name for relation in relations], nodes.sizes, **rule[1]).to(device),
     )

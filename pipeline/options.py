@@ -83,7 +83,7 @@ def check_all_options(path: Path, params: Params) -> dict[str, Method]:
     relations = [Relation(plugins.MAIN_TASK, USER, ITEM, pair, pair, 1, 1)]
     smallest: dict[str, tuple[Any, ...]] = {
         "encoders": (NodeTypes(nodes), relations, 1, torch.Generator()),
-        "losses": (1, True),
+        "losses": (relations[0], NodeTypes(nodes), 1, True),
         "combiners": ([plugins.MAIN_TASK, *side_tasks(params)], nodes),
     }
     builds = [("combiners", name, methods[name].rule, methods[name].options) for name in params.methods]

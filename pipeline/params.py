@@ -95,6 +95,7 @@ class Train(Section):
     lr: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=1)]
+    negatives: Literal["uniform", "popularity", "hard"]
     epochs: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
     device: Literal["auto", "cpu", "cuda", "mps"]

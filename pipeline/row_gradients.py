@@ -66,8 +66,7 @@ def _by_autograd(rows: Tensor, batch: Batch, loss: Loss, task: int, gradient: Te
 
 def _loss(rows: Tensor, batch: Batch, loss: Loss, task: int) -> Tensor:
     at = batch.triplets[task]
-    parts = (rows.index_select(0, places) for places in (at.heads, at.tails, at.negatives))
-    value: Tensor = loss(*parts)
+    value: Tensor = loss(rows, (at.heads, at.tails, at.negatives), batch.rows)
     return value
 
 

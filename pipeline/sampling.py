@@ -1,6 +1,8 @@
-"""Triplets for a whole epoch at once: every pair in random order, each with a uniform negative."""
+"""Triplets for a whole epoch at once: every pair in random order, each with a tail that its head is not linked with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,15 @@ from pipeline import kernels
 from pipeline.data.relation import Numbers, Relation
 from pipeline.seeding import numpy_generator
 
-__all__ = ["Sampler", "Triplets"]
+__all__ = ["Negatives", "Sampler", "Triplets"]
+
+Negatives = Literal["uniform", "popularity", "hard"]
+
+Score = Callable[[Tensor, Tensor], Tensor]
+"""(heads, tails) -> scores, ``[n]`` each."""
+
+_FLATTENED = 0.75  # exponent of the counts, as for words (Mikolov et al., NeurIPS 2013)
+_HARD = 5  # draws, of which the best scored is taken
 
 # A head that is linked with nearly all tails would make rejection run for long; what is left then stays a false negative.
 _MAX_ROUNDS = 20
@@ -36,12 +46,15 @@ class Sampler:
     Args:
         relation: The pairs; at least one.
         seed: Training seed.
+        negatives: How tails are drawn: ``"uniform"``, in proportion to (pairs of the tail)^3/4 (``"popularity"``), or the one
+            of five uniform draws that has the highest score when the epoch begins (``"hard"``; dynamic negative sampling,
+            Zhang et al., SIGIR 2013).
 
     Raises:
         ValueError: If the relation has no pairs.
     """
 
-    def __init__(self, relation: Relation, seed: int) -> None:
+    def __init__(self, relation: Relation, seed: int, negatives: Negatives = "uniform") -> None:
         if relation.n_edges == 0:
             raise ValueError(f"{relation.name}: there are no pairs to sample from")
         self._relation = relation
@@ -51,12 +64,18 @@ class Sampler:
         self._shares = None if shares is None else shares / shares[-1]
         self._keys = np.unique(relation.heads * relation.n_tails + relation.tails)
         heads, self._known = np.divmod(self._keys, relation.n_tails)
+        self._negatives = negatives
+        popularity = np.cumsum(np.bincount(relation.tails, minlength=relation.n_tails) ** _FLATTENED)
+        self._popularity = popularity / popularity[-1] if negatives == "popularity" else None
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
 
-    def epoch(self, epoch: int, n: int) -> Triplets:
+    def epoch(self, epoch: int, n: int, score: Score | None = None) -> Triplets:
         """``n`` triplets: every pair once before any comes again, in random order; or, of pairs with weights, drawn by them.
 
-        A negative is uniform over the tails that the head is not linked with, by rejection.
+        Args:
+            epoch: Counts from 1.
+            n: Number of triplets.
+            score: Of node numbers; needed by ``"hard"`` alone.
         """
         relation = self._relation
         generator = numpy_generator(self._seed, "triplets", relation.name, epoch)
@@ -66,14 +85,32 @@ class Sampler:
         else:
             edges = np.searchsorted(self._shares, generator.random(n), side="right")
         heads, tails = relation.heads[edges], relation.tails[edges]
-        negatives = generator.integers(0, relation.n_tails, n)
-        open_ = self._linked(heads, negatives).nonzero()[0]
+        negatives = self._unlinked(heads, generator)
+        if self._negatives == "hard" and score is not None:
+            of_head = torch.from_numpy(heads)
+            best = score(of_head, torch.from_numpy(negatives)).numpy()
+            for _ in range(_HARD - 1):
+                others = self._unlinked(heads, generator)
+                scores = score(of_head, torch.from_numpy(others)).numpy()
+                better = scores > best
+                negatives[better], best[better] = others[better], scores[better]
+        return Triplets(torch.from_numpy(heads), torch.from_numpy(tails), torch.from_numpy(negatives))
+
+    def _unlinked(self, heads: Numbers, generator: np.random.Generator) -> Numbers:
+        """A tail for each head that it is not linked with ``[n]``, by rejection."""
+        found = self._draw(heads.size, generator)
+        open_ = self._linked(heads, found).nonzero()[0]
         for _ in range(_MAX_ROUNDS):
             if open_.size == 0:
                 break
-            negatives[open_] = generator.integers(0, relation.n_tails, open_.size)
-            open_ = open_[self._linked(heads[open_], negatives[open_])]
-        return Triplets(torch.from_numpy(heads), torch.from_numpy(tails), torch.from_numpy(negatives))
+            found[open_] = self._draw(open_.size, generator)
+            open_ = open_[self._linked(heads[open_], found[open_])]
+        return found
+
+    def _draw(self, n: int, generator: np.random.Generator) -> Numbers:
+        if self._popularity is None:
+            return generator.integers(0, self._relation.n_tails, n)
+        return np.searchsorted(self._popularity, generator.random(n), side="right")
 
     def _linked(self, heads: Numbers, tails: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs are in the relation ``[n]``."""

@@ -19,11 +19,13 @@ from pipeline.losses._base import Loss
 from pipeline.metrics.ndcg import ndcg
 from pipeline.optimizers import OPTIMIZERS
 from pipeline.row_gradients import batch_losses, row_gradients, through_encoder
-from pipeline.sampling import Sampler
+from pipeline.sampling import Negatives, Sampler
 from pipeline.seeding import torch_generator
 from pipeline.telemetry import Telemetry
 
 __all__ = ["VALIDATION_METRIC", "Epoch", "fit", "make_deterministic", "pick_device"]
+
+_PAIRS_AT_A_TIME = 2**18  # whose embeddings are held at once
 
 VALIDATION_CUTOFF = 20
 VALIDATION_METRIC = f"valid/ndcg_at_{VALIDATION_CUTOFF}"
@@ -93,6 +95,7 @@ def fit(
     epochs: int,
     patience: int,
     seed: int,
+    negatives: Negatives = "uniform",
 ) -> Iterator[Epoch]:
     """Train, one epoch per iteration; when the iterator ends, ``encoder`` holds the best epoch's parameters.
 
@@ -112,6 +115,7 @@ def fit(
         epochs: At the most; Task Focusing grows over this many.
         patience: Epochs without improvement before the loop ends.
         seed: Of the samples, and of rules that draw random numbers.
+        negatives: How tails are drawn that a head is not linked with (see ``Sampler``).
 
     Raises:
         DivergedError: If a loss or a gradient is not finite, naming task, epoch and batch, or an embedding is not.
@@ -119,7 +123,7 @@ def fit(
     device = next(encoder.parameters()).device
     n_tasks = len(relations) if combiner.uses_side_tasks else 1
     tasks, losses = list(relations[:n_tasks]), list(losses[:n_tasks])
-    samplers = [Sampler(relation, seed) for relation in tasks]
+    samplers = [Sampler(relation, seed, negatives) for relation in tasks]
     nodes = encoder().nodes
     tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
     seen = ItemLists.of([split.train], split.n_users, split.n_items)
@@ -134,8 +138,9 @@ def fit(
     best, best_number, best_state = -1.0, 0, {}
 
     for number in range(1, epochs + 1):
+        encoder.train()
         samples = [
-            sampler.epoch(number, n_pairs).shifted(*_offsets(nodes, task))
+            sampler.epoch(number, n_pairs, partial(_score, encoder, task)).shifted(*_offsets(nodes, task))
             for sampler, task in zip(samplers, tasks, strict=True)
         ]
         generator = torch_generator(seed, "rule", number)
@@ -157,10 +162,10 @@ def fit(
             telemetry.observe(number_of_step, gradients, combined)
         _check_finite(found, table, tasks, number)
 
+        encoder.eval()
         embeddings = encoder()
-        values, _ = per_user(
-            embeddings.users.detach(), embeddings.items.detach(), seen, relevant, {"ndcg": ndcg}, [VALIDATION_CUTOFF]
-        )
+        users, items = embeddings.users.detach(), losses[0].ranked(embeddings.items.detach())
+        values, _ = per_user(users, items, seen, relevant, {"ndcg": ndcg}, [VALIDATION_CUTOFF])
         valid_ndcg = float(values[f"ndcg@{VALIDATION_CUTOFF}"].mean())
         if valid_ndcg > best:
             best, best_number = valid_ndcg, number
@@ -175,6 +180,15 @@ def fit(
 def _offsets(nodes: NodeTypes, task: Relation) -> tuple[int, int]:
     """First rows of the heads and of the tails in the stacked table."""
     return nodes.offset(task.head_type), nodes.offset(task.tail_type)
+
+
+@torch.no_grad()
+def _score(encoder: Encoder, task: Relation, heads: Tensor, tails: Tensor) -> Tensor:
+    """Inner products of pairs of a task as the embeddings are now ``[n]``, on the CPU."""
+    embeddings = encoder()
+    one, two = embeddings.table(task.head_type), embeddings.table(task.tail_type)
+    parts = zip(torch.split(heads, _PAIRS_AT_A_TIME), torch.split(tails, _PAIRS_AT_A_TIME), strict=True)
+    return torch.cat([(one[h.to(one.device)] * two[t.to(two.device)]).sum(dim=1).cpu() for h, t in parts])
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
 
-LOOP_SETTINGS = {"optimizer", "lr", "weight_decay", "batch_size", "epochs", "patience"}
+LOOP_SETTINGS = {"optimizer", "lr", "weight_decay", "batch_size", "negatives", "epochs", "patience"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from pipeline.losses._base import Loss
 from pipeline.losses.bpr import BPR
 from pipeline.row_gradients import batch_losses, row_gradients, through_encoder
 from pipeline.sampling import Triplets
+from tests.losses._batch import NODES, TASK
 
 N_ROWS = 13
 TABLES = torch.tensor([0, 5, 10])
@@ -35,16 +36,22 @@ def random_table(seed: int = 1, dim: int = 8, scale: float = 1.0) -> Tensor:
     return scale * torch.randn(N_ROWS, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+def on_table(loss: Loss, table: Tensor, at: Triplets) -> Tensor:
+    """The loss of one task on the whole table."""
+    value: Tensor = loss(table, (at.heads, at.tails, at.negatives), torch.arange(len(table)))
+    return value
+
+
 def dense(table: Tensor, at: Triplets, loss: Loss) -> tuple[Tensor, Tensor]:
     """The loss of one task, and its gradient with respect to the whole table."""
     leaf = table.clone().requires_grad_()
-    value = loss(leaf[at.heads], leaf[at.tails], leaf[at.negatives])
+    value = on_table(loss, leaf, at)
     (gradient,) = torch.autograd.grad(value, leaf)
     return value.detach(), gradient
 
 
 def losses_of(n_tasks: int, dim: int = 8, **options: bool) -> list[BPR]:
-    return [BPR(dim, n == 0, **options).double() for n in range(n_tasks)]
+    return [BPR(TASK, NODES, dim, n == 0, **options).double() for n in range(n_tasks)]
 
 
 @pytest.fixture(params=["closed form", "autograd"])
@@ -99,7 +106,7 @@ def test_nothing_has_the_size_of_the_table() -> None:
     table = torch.ones(1, 4).expand(2**40, 4)
     at = triplets([1], [0], [2])
     batch = Batch(torch.tensor([3, 2**38, 2**39]), [at], torch.ones(1, 3, dtype=torch.bool))
-    gradients, _ = row_gradients(table, torch.tensor([0, 2**39]), batch, [BPR(4, True)])
+    gradients, _ = row_gradients(table, torch.tensor([0, 2**39]), batch, [BPR(TASK, NODES, 4, True)])
     assert gradients.values.shape == (1, 3, 4)
 
 
@@ -123,7 +130,7 @@ def test_a_task_has_parameters_of_its_own_with_a_gradient_of_its_own() -> None:
         whole = torch.zeros_like(table).index_copy_(0, gradients.rows, gradients.values[task])
         torch.testing.assert_close(whole, expected, rtol=0, atol=1e-12)
         (parameter,) = loss.parameters()
-        (own,) = torch.autograd.grad(loss(table[at.heads], table[at.tails], table[at.negatives]), parameter)
+        (own,) = torch.autograd.grad(on_table(loss, table, at), parameter)
         torch.testing.assert_close(parameter.grad, own)
 
 
@@ -165,10 +172,8 @@ def test_through_an_encoder_once_equals_each_task_through_it() -> None:
     assert isinstance(combined, Tensor)
     rows, found = through_encoder(stacked, parameter, gradients.rows, combined)
 
-    total = sum(
-        w * loss(*((mixing @ parameter)[part] for part in (at.heads, at.tails, at.negatives)))
-        for w, loss, at in zip(weights, losses, TASKS, strict=True)
-    )
+    values = [on_table(loss, mixing @ parameter, at) for loss, at in zip(losses, TASKS, strict=True)]
+    total = (torch.stack(values) * torch.tensor(weights, dtype=torch.float64)).sum()
     (expected,) = torch.autograd.grad(total, parameter)
     assert rows.tolist() == list(range(N_ROWS))
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)

@@ -44,3 +44,22 @@ def test_same_key_same_draw_and_another_epoch_another() -> None:
 def test_a_relation_without_pairs_is_refused() -> None:
     with pytest.raises(ValueError, match="empty: there are no pairs to sample from"):
         Sampler(relation("empty", USER, ITEM, [], 1, 1), seed=0)
+
+
+def test_popular_tails_are_drawn_as_their_counts_to_the_power_of_three_quarters() -> None:
+    """Tail 1 has 16 pairs, tail 0 has 1; of head 0, linked with neither, 1 is drawn 16^.75 = 8 times as often as 0."""
+    links = [(0, 2), (1, 0), *((head, 1) for head in range(2, 18))]
+    many = relation("r", USER, ITEM, links, 18, 3)
+    triplets = Sampler(many, seed=0, negatives="popularity").epoch(1, 18 * 2000)
+    drawn = triplets.negatives[triplets.heads == 0]
+    assert (drawn == 1).sum() / (drawn == 0).sum() == pytest.approx(16**0.75, rel=0.2)
+
+
+def test_hard_negatives_are_the_best_scored_of_some_draws_and_still_not_linked() -> None:
+    """Scored by their number, tail 5, which nobody is linked with, wins unless none of five draws from 4 or 5 tails is it."""
+    triplets = Sampler(RELATION, seed=0, negatives="hard").epoch(1, 3000, lambda _, tails: tails.double())
+    drawn = set(zip(triplets.heads.tolist(), triplets.negatives.tolist(), strict=True))
+    assert not drawn & set(PAIRS)
+    share = (triplets.negatives == 5).double().mean().item()
+    assert share + 0.03 > 1 - (1 - 1 / 5) ** 5
+    assert share - 0.03 < 1 - (1 - 1 / 4) ** 5

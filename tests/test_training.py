@@ -103,7 +103,8 @@ def test_one_step_is_the_update_by_hand() -> None:
     for task in relations:
         t = Sampler(task, 0).epoch(1, n)
         heads, tails = nodes.offset(task.head_type), nodes.offset(task.tail_type)
-        total = total + BPR(8, True)(leaf[t.heads + heads], leaf[t.tails + tails], leaf[t.negatives + tails])
+        at = (t.heads + heads, t.tails + tails, t.negatives + tails)
+        total = total + BPR(task, nodes, 8, True)(leaf, at, torch.arange(nodes.n_rows))
     (gradient,) = torch.autograd.grad(total, leaf)
     by_hand = leaf.detach() * (1 - 0.5 * 0.1) - 0.5 * gradient
 

@@ -1,10 +1,15 @@
-"""What a loss is: a module from the embeddings of triplets to one number."""
+"""What a loss is: a module from the embeddings of a batch's rows to one number."""
 
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-__all__ = ["Loss"]
+from pipeline.data.relation import NodeTypes, Relation
+
+__all__ = ["Loss", "Places"]
+
+Places = tuple[Tensor, Tensor, Tensor]
+"""Where heads, the tails that belong to them and the tails that were drawn lie among the rows of a step, ``[batch]`` each."""
 
 
 class Loss(nn.Module, ABC):
@@ -14,34 +19,42 @@ class Loss(nn.Module, ABC):
     rule weighs.
 
     Args:
+        task: Its relation.
+        nodes: Node types of the stacked table.
         dim: Length of an embedding.
         is_main: Whether it is the main task's.
     """
 
-    def __init__(self, dim: int, is_main: bool) -> None:
+    def __init__(self, task: Relation, nodes: NodeTypes, dim: int, is_main: bool) -> None:
         super().__init__()
+        self.task = task
+        self.nodes = nodes
         self.dim = dim
         self.is_main = is_main
 
     @abstractmethod
-    def forward(self, heads: Tensor, tails: Tensor, negatives: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
         """The mean over the batch.
 
         Args:
-            heads: ``[batch, dim]``.
-            tails: ``[batch, dim]``.
-            negatives: ``[batch, dim]``.
+            rows: Embeddings of the distinct rows of the step ``[n_rows, dim]``.
+            at: Places in ``rows``; equal places are one node.
+            names: Row numbers of ``rows`` in the stacked table ``[n_rows]``.
 
         Returns:
             A scalar.
         """
 
-    def closed_form(self, rows: Tensor, at: tuple[Tensor, Tensor, Tensor], gradient: Tensor) -> float | None:
+    def closed_form(self, rows: Tensor, at: Places, gradient: Tensor) -> float | None:
         """The loss of a batch, its gradient added to ``gradient``; ``None`` where autograd on ``forward`` has to do it.
 
         Args:
             rows: ``[n_rows, dim]``.
-            at: Positions of heads, tails and negatives in ``rows``, ``[batch]`` each.
+            at: See ``forward``.
             gradient: With respect to ``rows``, ``[n_rows, dim]``.
         """
         return None
+
+    def ranked(self, tails: Tensor) -> Tensor:
+        """Tails ``[n_tails, dim]`` so that inner products with a head order them as the loss scores them."""
+        return tails

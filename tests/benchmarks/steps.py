@@ -177,7 +177,9 @@ def sized(size: int, device: torch.device) -> Stepper:
     relations = [Relation(name, USER, ITEM, none, none, size // 2, size // 2) for name in ("main", "side", "other")]
     encoder = plugins.load("encoders", "mf")(nodes, relations, DIM, torch.Generator().manual_seed(0)).to(device)
     rule = plugins.load("combiners", "pmtrec")([r.name for r in relations], nodes.sizes).to(device)
-    return Stepper(Parts(encoder, [BPR(DIM, n == 0) for n in range(3)], rule), nodes, steps, device)
+    return Stepper(
+        Parts(encoder, [BPR(relation, nodes, DIM, n == 0) for n, relation in enumerate(relations)], rule), nodes, steps, device
+    )
 
 
 def on_gpu(tasks: Path) -> None:

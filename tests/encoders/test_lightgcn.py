@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from pipeline.data.relation import ITEM, USER, NodeTypes
+from pipeline.encoders._graph import Graph
 from pipeline.encoders.lightgcn import LightGCN
 from pipeline.seeding import torch_generator
 from tests.toy import relation, small_relations
@@ -50,7 +52,42 @@ def test_its_only_parameter_is_the_table_and_the_graph_is_not_saved() -> None:
     assert list(encoder.state_dict()) == ["weight"]
 
 
+def test_dropout_takes_links_with_their_way_back_in_training_alone() -> None:
+    graph = Graph(NODES, RELATIONS[:1])
+    whole, thin = graph.matrix().to_dense(), graph.thinned(0.5, np.random.default_rng(0)).to_dense()
+    assert torch.equal(thin, thin.T)
+    kept = thin != 0
+    assert 0 < kept.sum() < (whole != 0).sum()
+    torch.testing.assert_close(thin[kept], 2 * whole[kept])
+    encoder = LightGCN(NODES, RELATIONS, 6, torch_generator(0), dropout=0.5)
+    again = LightGCN(NODES, RELATIONS, 6, torch_generator(0), dropout=0.5)
+    first, second = encoder().stacked, encoder().stacked
+    assert not torch.equal(first, second)
+    assert torch.equal(first, again().stacked), "the same seed drops the same links"
+    torch.testing.assert_close(encoder.eval()().stacked, by_hand(encoder.weight, 3))
+
+
+def test_side_relations_join_the_graph() -> None:
+    """Friends 0 and 3 have no item in common: without their link, the one's vector does not reach the other in two steps."""
+    without, joined = (LightGCN(NODES, RELATIONS, 6, torch_generator(0), layers=1, side_graph=on) for on in (False, True))
+    ends = Graph(NODES, RELATIONS).matrix().to_dense()
+    expected = (joined.weight + ends @ joined.weight) / 2
+    torch.testing.assert_close(joined().stacked, expected)
+    assert not torch.equal(joined().stacked, without().stacked)
+
+
+def test_the_last_coordinate_of_an_item_is_its_bias() -> None:
+    embeddings = LightGCN(NODES, RELATIONS, 6, torch_generator(0), item_bias=True)()
+    plain = LightGCN(NODES, RELATIONS, 6, torch_generator(0))()
+    assert (embeddings.users[:, -1] == 1).all()
+    torch.testing.assert_close(embeddings.items, plain.items)
+    scores = plain.users[:, :-1] @ plain.items[:, :-1].T + plain.items[:, -1]
+    torch.testing.assert_close(embeddings.users @ embeddings.items.T, scores)
+
+
 def test_options_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"dropout must be in \[0, 1\), found 1\.0"):
+        LightGCN(NODES, RELATIONS, 6, torch_generator(0), dropout=1.0)
     with pytest.raises(ValueError, match="layers must be >= 1, found 0"):
         LightGCN(NODES, RELATIONS, 6, torch_generator(0), layers=0)
     with pytest.raises(ValueError, match="init_std must be > 0, found 0"):

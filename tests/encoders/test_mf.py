@@ -2,8 +2,10 @@ import pytest
 import torch
 
 from pipeline.data.relation import NodeTypes
+from pipeline.encoders._graph import Graph
 from pipeline.encoders.mf import MF
 from pipeline.seeding import torch_generator
+from tests.toy import small_relations
 
 NODES = NodeTypes({"user": 300, "item": 200, "tag": 50})
 
@@ -25,3 +27,25 @@ def test_initial_values_have_the_asked_spread_and_follow_the_generator() -> None
 def test_a_spread_that_is_not_positive_is_refused() -> None:
     with pytest.raises(ValueError, match=r"init_std must be > 0, found 0\.0"):
         MF(NODES, [], 8, torch_generator(0), init_std=0.0)
+
+
+def test_vectors_are_smoothed_over_the_side_relations() -> None:
+    relations = small_relations()
+    nodes = NodeTypes.of(relations)
+    encoder = MF(nodes, relations, 6, torch_generator(0), side_layers=1)
+    dense = Graph(nodes, relations[1:]).matrix().to_dense()
+    torch.testing.assert_close(encoder().stacked, (encoder.weight + dense @ encoder.weight) / 2)
+    assert list(encoder.state_dict()) == ["weight"]
+
+
+def test_a_bias_moves_scores_and_gets_a_gradient_and_the_ones_of_the_users_do_not() -> None:
+    encoder = MF(NODES, [], 8, torch_generator(0), item_bias=True)
+    embeddings = encoder()
+    (gradient,) = torch.autograd.grad((embeddings.users @ embeddings.items.T).sum(), encoder.weight)
+    assert (gradient[:300, -1] == 0).all()
+    torch.testing.assert_close(gradient[300:500, -1], torch.full((200,), 300.0))
+
+
+def test_fewer_than_no_layers_are_refused() -> None:
+    with pytest.raises(ValueError, match="side_layers must be >= 0, found -1"):
+        MF(NODES, [], 8, torch_generator(0), side_layers=-1)

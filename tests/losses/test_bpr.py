@@ -3,6 +3,7 @@ from math import exp, log
 import torch
 
 from pipeline.losses.bpr import BPR
+from tests.losses._batch import NODES, TASK, of
 
 
 def test_mean_of_minus_log_sigmoid_of_the_margin() -> None:
@@ -11,24 +12,25 @@ def test_mean_of_minus_log_sigmoid_of_the_margin() -> None:
     tails = torch.tensor([[1.0, 1.0], [0.0, 5.0]], dtype=torch.float64)
     negatives = torch.tensor([[0.0, 1.0], [3.0, 7.0]], dtype=torch.float64)
     expected = (log(1 + exp(-1)) + log(1 + exp(3))) / 2
-    torch.testing.assert_close(BPR(2, True)(heads, tails, negatives), torch.tensor(expected, dtype=torch.float64))
+    found = of(BPR(TASK, NODES, 2, True), heads, tails, negatives)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
 
 
 def test_a_huge_margin_does_not_overflow() -> None:
-    one = torch.tensor([[1e4]])
-    assert BPR(1, True)(one, -one, one).item() == 2e8
+    one, loss = torch.tensor([[1e4]]), BPR(TASK, NODES, 1, True)
+    assert of(loss, one, -one, one).item() == 2e8
     gradient = torch.zeros(2, 1)
     positions = (torch.tensor([0]), torch.tensor([1]), torch.tensor([0]))
-    assert BPR(1, True).closed_form(torch.tensor([[1e4], [-1e4]]), positions, gradient) == 2e8
+    assert loss.closed_form(torch.tensor([[1e4], [-1e4]]), positions, gradient) == 2e8
     assert gradient.isfinite().all()
 
 
 def test_a_relation_vector_scales_the_heads_of_side_tasks_alone() -> None:
     """R = (2, 0): the margin is 2 * 1 * (1 - 0) + 0 = 2."""
     heads, tails, negatives = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 5.0]]), torch.tensor([[0.0, 0.0]])
-    side, main = BPR(2, False, relation_vector=True), BPR(2, True, relation_vector=True)
+    side, main = (BPR(TASK, NODES, 2, is_main, relation_vector=True) for is_main in (False, True))
     assert main.relation is None
     assert side.relation is not None
     with torch.no_grad():
         side.relation.copy_(torch.tensor([2.0, 0.0]))
-    torch.testing.assert_close(side(heads, tails, negatives).detach(), torch.tensor(log(1 + exp(-2))))
+    torch.testing.assert_close(of(side, heads, tails, negatives).detach(), torch.tensor(log(1 + exp(-2))))

@@ -1,0 +1,87 @@
+"""Softmax over the tail that belongs to the head and a sample of the others."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.data.relation import NodeTypes, Relation
+from pipeline.losses._base import Loss, Places
+
+__all__ = ["SampledSoftmax"]
+
+
+class SampledSoftmax(Loss):
+    """mean of -ln exp(s_t) / (exp(s_t) + sum over candidates j of exp(s_j) / E_j), an estimate of the full softmax.
+
+    s is <h, t> / temperature, of unit vectors with ``normalize``. E_j is how often tail j is expected among the candidates of
+    a batch: with every candidate divided by it, the sum estimates that over all tails (the log-q correction of Bengio and
+    Senecal, IEEE Transactions on Neural Networks 2008; for the tails of the other pairs Yi et al., RecSys 2019). Candidates
+    are the same for all heads of a batch; the head's own tail is not among them.
+
+    Candidates are what the sampler drew, uniform over the tails, and with ``in_batch`` the tails of the batch's other pairs,
+    which come in proportion to how many pairs have them.
+
+    Args:
+        task, nodes, dim, is_main: See the base class.
+        temperature: > 0. Small: only the hardest candidates count.
+        normalize: Cosines instead of inner products.
+        n_negatives: Candidates that were drawn; >= 0, at most the batch size is used.
+        in_batch: Whether the tails of the batch are candidates too.
+
+    Raises:
+        ValueError: If an option is out of range, or there are no candidates.
+    """
+
+    share: Tensor
+
+    def __init__(
+        self,
+        task: Relation,
+        nodes: NodeTypes,
+        dim: int,
+        is_main: bool,
+        *,
+        temperature: float = 0.2,
+        normalize: bool = True,
+        n_negatives: int = 512,
+        in_batch: bool = False,
+    ) -> None:
+        super().__init__(task, nodes, dim, is_main)
+        if not temperature > 0:
+            raise ValueError(f"temperature must be > 0, found {temperature}")
+        if n_negatives < 0 or (n_negatives == 0 and not in_batch):
+            raise ValueError(f"n_negatives must be >= 1, or >= 0 with in_batch, found {n_negatives}")
+        self.temperature, self.normalize, self.n_negatives, self.in_batch = temperature, normalize, n_negatives, in_batch
+        share = torch.zeros(nodes.n_rows if in_batch else 0)
+        if in_batch:
+            weights = None if task.weights is None else torch.from_numpy(task.weights)
+            counts = torch.bincount(torch.from_numpy(task.tails), weights, minlength=task.n_tails).to(torch.float32)
+            first = nodes.offset(task.tail_type)
+            share[first : first + task.n_tails] = counts / counts.sum()
+        # Row of the stacked table -> share of the pairs that have it as tail; it follows from the data.
+        self.register_buffer("share", share, persistent=False)
+
+    def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
+        """See the base class."""
+        heads, tails, negatives = at
+        drawn = negatives[: self.n_negatives]
+        others = torch.cat([tails, drawn]) if self.in_batch else drawn  # [n_candidates]
+        rows = functional.normalize(rows, dim=1) if self.normalize else rows
+        head, tail, candidate = (rows.index_select(0, places) for places in (heads, tails, others))
+        own = (head * tail).sum(dim=1) / self.temperature  # [batch]
+        scores = head @ candidate.T / self.temperature - self._log_expected(others, len(tails), len(drawn), names)
+        scores = scores.masked_fill(tails.unsqueeze(1) == others.unsqueeze(0), -torch.inf)
+        return (torch.logsumexp(torch.cat([own.unsqueeze(1), scores], dim=1), dim=1) - own).mean()
+
+    def _log_expected(self, others: Tensor, n_pairs: int, n_drawn: int, names: Tensor) -> Tensor | float:
+        """Ln E_j ``[n_candidates]``, or one number for all."""
+        uniform = n_drawn / self.task.n_tails
+        if not self.in_batch:
+            return math.log(uniform)
+        return torch.log(uniform + (n_pairs - 1) * self.share[names[others]])
+
+    def ranked(self, tails: Tensor) -> Tensor:
+        """Unit vectors where cosines are what the loss compares."""
+        return functional.normalize(tails, dim=1) if self.normalize else tails

@@ -1,0 +1,81 @@
+"""Against the formula, candidate by candidate; and that the correction makes it an estimate of the full softmax."""
+
+from math import exp, log
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data.relation import NodeTypes, Relation
+from pipeline.losses.sampled_softmax import SampledSoftmax
+
+TASK = Relation("recommendation", "user", "item", np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), 3, 4)
+NODES = NodeTypes({"user": 3, "item": 4})
+ROWS = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0], [1.0, 1.0], [2.0, 0.0], [0.0, 1.0], [3.0, -1.0]], dtype=torch.float64)
+HEADS, TAILS, NEGATIVES = [0, 1], [3, 4], [5, 4]  # items start at row 3
+AT = (torch.tensor(HEADS), torch.tensor(TAILS), torch.tensor(NEGATIVES))
+NAMES = torch.arange(7)
+
+
+def loss(**options: Any) -> SampledSoftmax:
+    return SampledSoftmax(TASK, NODES, 2, True, **options)
+
+
+def score(head: int, tail: int) -> float:
+    return float(ROWS[head] @ ROWS[tail])
+
+
+def test_drawn_candidates_are_divided_by_how_often_they_are_expected() -> None:
+    """2 draws from 4 tails: E = 2/4. The second head's own tail, 4, is drawn too, and is no candidate of its own."""
+    first = -log(exp(score(0, 3)) / (exp(score(0, 3)) + exp(score(0, 5)) / 0.5 + exp(score(0, 4)) / 0.5))
+    second = -log(exp(score(1, 4)) / (exp(score(1, 4)) + exp(score(1, 5)) / 0.5))
+    found = loss(temperature=1.0, normalize=False, n_negatives=2)(ROWS, AT, NAMES)
+    assert found.item() == pytest.approx((first + second) / 2)
+
+
+def test_the_tails_of_the_batch_are_expected_as_often_as_pairs_have_them() -> None:
+    """Of 4 pairs item 0 has 1, item 1 has 2: in a batch of two, the other pair has them with 1/4 and 2/4."""
+    first = -log(exp(score(0, 3)) / (exp(score(0, 3)) + exp(score(0, 4)) / (2 / 4)))
+    second = -log(exp(score(1, 4)) / (exp(score(1, 4)) + exp(score(1, 3)) / (1 / 4)))
+    found = loss(temperature=1.0, normalize=False, n_negatives=0, in_batch=True)(ROWS, AT, NAMES)
+    assert found.item() == pytest.approx((first + second) / 2, rel=1e-6)
+
+
+def test_cosines_over_a_temperature() -> None:
+    unit = ROWS / ROWS.norm(dim=1, keepdim=True)
+    table = unit.clone()
+    found = loss(temperature=0.1, n_negatives=1)(ROWS, AT, NAMES)
+    scaled = loss(temperature=1.0, normalize=False, n_negatives=1)(table * 10**0.5, AT, NAMES)
+    torch.testing.assert_close(found, scaled)
+    torch.testing.assert_close(loss().ranked(ROWS[3:]), unit[3:])
+    assert loss(normalize=False).ranked(ROWS) is ROWS
+
+
+@pytest.mark.parametrize("options", [{"n_negatives": 400}, {"n_negatives": 0, "in_batch": True}, {"in_batch": True}])
+def test_estimates_the_full_softmax(options: dict[str, Any]) -> None:
+    """Over many tails and a large batch, the sampled sum is close to that over all."""
+    generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
+    n_users, n_items, batch = 50, 300, 3000
+    tails = (n_items * rng.random(batch) ** 2).astype(np.int64)
+    task = Relation("t", "user", "item", rng.integers(0, n_users, batch), tails, n_users, n_items)
+    nodes = NodeTypes({"user": n_users, "item": n_items})
+    rows = torch.randn(n_users + n_items, 8, generator=generator, dtype=torch.float64)
+    drawn = torch.from_numpy(rng.integers(0, n_items, batch)) + n_users
+    at = (torch.from_numpy(task.heads), torch.from_numpy(task.tails) + n_users, drawn)
+    found = SampledSoftmax(task, nodes, 8, True, temperature=0.5, **options)(rows, at, torch.arange(n_users + n_items))
+    unit = torch.nn.functional.normalize(rows, dim=1)
+    full = torch.nn.functional.cross_entropy(unit[at[0]] @ unit[n_users:].T / 0.5, torch.from_numpy(task.tails))
+    assert found.item() == pytest.approx(full.item(), rel=0.02)
+
+
+def test_candidates_that_are_all_the_own_tail_leave_a_loss_of_zero() -> None:
+    at = (torch.tensor([0]), torch.tensor([3]), torch.tensor([3]))
+    assert loss(in_batch=True)(ROWS, at, NAMES).item() == 0
+
+
+def test_options_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="temperature must be > 0, found 0"):
+        loss(temperature=0)
+    with pytest.raises(ValueError, match="n_negatives must be >= 1, or >= 0 with in_batch, found 0"):
+        loss(n_negatives=0)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from pipeline.compiling import is_compiled_for
+from pipeline.data.relation import ITEM, USER
 from pipeline.ranking import best_unseen
 
-__all__ = ["NOTHING", "ItemLists", "coverage", "find_hits", "per_user", "top_k"]
+__all__ = ["NOTHING", "Histories", "ItemLists", "coverage", "find_hits", "per_user", "ranking_tables", "top_k"]
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
@@ -61,11 +62,47 @@ class ItemLists:
         return position, self.items[start[position] + torch.arange(position.numel(), device=users.device)]
 
 
-def top_k(users_table: Tensor, items_table: Tensor, seen: ItemLists, users: Tensor, k: int) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """Users as the sums of what they took: a table ``[n_users, n_items]`` of ones and zeros, with rows made when asked for.
+
+    Attributes:
+        lists: Training items of every user.
+    """
+
+    lists: ItemLists
+
+    @property
+    def device(self) -> torch.device:
+        """Where rows are made."""
+        return self.lists.items.device
+
+    def __getitem__(self, users: Tensor) -> Tensor:
+        """Rows ``[n, n_items]``, float32."""
+        rows = torch.zeros(users.numel(), self.lists.n_items, device=self.device)
+        rows[self.lists.pairs(users)] = 1
+        return rows
+
+
+def ranking_tables(tables: Mapping[str, Tensor], train: pd.DataFrame, n_users: int) -> tuple[Tensor | Histories, Tensor]:
+    """The tables of users and items whose inner products rank.
+
+    Args:
+        tables: ``item`` ``[n_items, dim]`` and ``user`` ``[n_users, dim]``; without ``user``, users are their histories.
+        train: Training interactions.
+        n_users: Declared number of users.
+    """
+    items = tables[ITEM]
+    return tables.get(USER, Histories(ItemLists.of([train], n_users, len(items)))), items
+
+
+def top_k(
+    users_table: Tensor | Histories, items_table: Tensor, seen: ItemLists, users: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
     """The ``k`` best unseen items of each user by inner product, best first; ties go to the lower item number.
 
     Args:
-        users_table: ``[n_users, dim]``.
+        users_table: ``[n_users, dim]``, or the users' histories.
         items_table: ``[n_items, dim]``.
         seen: Items that are not recommended, per user.
         users: User numbers ``[n]``.
@@ -109,7 +146,7 @@ def find_hits(items: Tensor, users: Tensor, relevant: ItemLists) -> Tensor:
 
 @torch.no_grad()
 def per_user(
-    users_table: Tensor,
+    users_table: Tensor | Histories,
     items_table: Tensor,
     seen: ItemLists,
     relevant: ItemLists,
@@ -120,7 +157,7 @@ def per_user(
     """Rank the whole catalogue for every user with relevant items.
 
     Args:
-        users_table: ``[n_users, dim]``.
+        users_table: ``[n_users, dim]``, or the users' histories.
         items_table: ``[n_items, dim]``.
         seen: Items masked out of the ranking.
         relevant: The held-out items.

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from pipeline import plugins
 from pipeline.data.relation import ITEM, USER, NodeTypes, Relation
 from pipeline.errors import ParamsError
-from pipeline.params import LIKE, Params, fault_lines, side_tasks
+from pipeline.faults import fault_lines
+from pipeline.params import LIKE, Params, side_tasks
 from pipeline.section import Section
 
 __all__ = ["Method", "check_all_options", "method_of", "plugin_options"]
@@ -25,7 +26,7 @@ class Method:
     """What a name in ``methods`` stands for.
 
     Attributes:
-        rule: File of pipeline/combiners/.
+        rule: File of pipeline/combiners/ or pipeline/baselines/.
         options: All options of the rule, also those that params.yaml leaves at their defaults.
     """
 
@@ -46,10 +47,10 @@ def method_of(path: Path, params: Params, name: str) -> Method:
         rule = options.pop(LIKE)
         if rule in names:
             chain = " like ".join([*names, rule])
-            raise ParamsError(f"{path}: combiners.{name}: {chain} goes in a circle. Fix: name a file of pipeline/combiners/")
+            raise ParamsError(f"{path}: combiners.{name}: {chain} goes in a circle. Fix: name a rule or a baseline")
         names.append(rule)
         options = params.combiners[rule] | options
-    return Method(rule, _checked(path, plugins.load("combiners", rule), options, ("combiners", name)))
+    return Method(rule, _checked(path, plugins.load(plugins.method_kind(rule), rule), options, ("combiners", name)))
 
 
 def plugin_options(path: Path, params: Params, kind: str, name: str) -> dict[str, Any]:
@@ -86,7 +87,12 @@ def check_all_options(path: Path, params: Params) -> dict[str, Method]:
         "losses": (relations[0], NodeTypes(nodes), 1, True),
         "combiners": ([plugins.MAIN_TASK, *side_tasks(params)], nodes),
     }
-    builds = [("combiners", name, methods[name].rule, methods[name].options) for name in params.methods]
+    # Baselines have nothing to build; the types of their options say what they may be.
+    builds = [
+        ("combiners", name, methods[name].rule, methods[name].options)
+        for name in params.methods
+        if plugins.method_kind(methods[name].rule) == "combiners"
+    ]
     builds += [
         (kind, name, name, plugin_options(path, params, kind, name))
         for kind in ("encoders", "losses")

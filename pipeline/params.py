@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import pydantic
-from pydantic import BaseModel, Field
+from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -18,9 +18,10 @@ from pipeline import plugins
 from pipeline.data.description import Description, Name
 from pipeline.data.splitting import Splitting
 from pipeline.errors import InputError, ParamsError, closest
+from pipeline.faults import fault_lines
 from pipeline.section import Section
 
-__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "datasets", "fault_lines", "flat", "read_params", "side_tasks", "unchanged"]
+__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "datasets", "flat", "read_params", "side_tasks", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
 LIKE = "like"
@@ -100,6 +101,10 @@ class Train(Section):
     patience: Annotated[int, Field(ge=1)]
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Annotated[int, Field(ge=1)]
+
+    def loop(self) -> dict[str, Any]:
+        """Keyword arguments of ``fit``."""
+        return self.model_dump(exclude={"encoder", "loss", "dim", "device", "threads"})
 
     @pydantic.field_validator("weight_decay")
     @classmethod
@@ -208,7 +213,11 @@ def _check_names(path: Path, params: Params) -> None:
         ("compare.method", [params.compare.method], list(params.combiners)),
         ("compare.metric", [params.compare.metric], metrics),
         *(
-            (kind, [name for name, options in getattr(params, kind).items() if LIKE not in options], plugins.names(kind))
+            (
+                kind,
+                [name for name, options in getattr(params, kind).items() if LIKE not in options],
+                [*plugins.names(kind), *(plugins.names("baselines") if kind == "combiners" else [])],
+            )
             for kind in PLUGIN_KINDS
         ),
         *(
@@ -259,37 +268,3 @@ def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             leaves[f"{prefix}{key}"] = value
     return leaves
-
-
-def fault_lines(
-    path: Path, error: pydantic.ValidationError, schema: type[BaseModel], prefix: tuple[str, ...] = ()
-) -> list[str]:
-    """One line per fault that pydantic found; ``prefix`` is the key path of what ``schema`` describes."""
-    lines = []
-    for fault in error.errors(include_url=False):
-        place = fault["loc"]
-        key = ".".join(map(str, (*prefix, *place)))
-        if fault["type"] == "extra_forbidden":
-            text = f"unknown key.{closest(str(place[-1]), _keys(schema, place[:-1]))}"
-        elif fault["type"] == "missing":
-            text = "missing. Fix: add it"
-        elif ". Fix: " in fault["msg"]:  # of a whole section
-            text = fault["msg"].removeprefix("Value error, ")
-        else:
-            allowed = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            allowed = allowed.replace("String should match pattern", "text of the pattern").replace(
-                "String should have", "text of"
-            )
-            text = f"found {fault['input']!r}. Fix: write {allowed[:1].lower()}{allowed[1:]}"
-        lines.append(f"{path}: {key}: {text}")
-    return lines
-
-
-def _keys(schema: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """Valid keys of the section at ``place``."""
-    for key in place:
-        if str(key) in schema.model_fields:
-            schema = cast(type[BaseModel], schema.model_fields[str(key)].annotation)
-        if get_origin(schema) is dict:  # whose keys are names of the user's choice
-            schema = get_args(schema)[1]
-    return list(schema.model_fields)

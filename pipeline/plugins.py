@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import ParamsError, closest
 
-__all__ = ["CUSTOM", "MAIN_TASK", "load", "names", "side_tasks", "sources"]
+__all__ = ["CUSTOM", "MAIN_TASK", "load", "method_kind", "names", "side_tasks", "sources"]
 
 MAIN_TASK = "recommendation"
 CUSTOM = "custom"
@@ -29,6 +29,11 @@ def names(kind: str) -> list[str]:
 def side_tasks() -> list[str]:
     """All tasks but the main one."""
     return [name for name in names("tasks") if name != MAIN_TASK]
+
+
+def method_kind(name: str) -> str:
+    """``"baselines"`` or ``"combiners"``: what the plug-in behind a method is. Their names are one space."""
+    return "baselines" if name in names("baselines") else "combiners"
 
 
 def load(kind: str, name: str) -> Any:

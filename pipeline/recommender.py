@@ -1,6 +1,6 @@
 """The trained thing: top-k for raw user ids. What MLflow packages, loads and serves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.data.ids import UNKNOWN, IdMap
 from pipeline.data.splitting import Split
-from pipeline.evaluation import NOTHING, ItemLists, top_k
+from pipeline.evaluation import NOTHING, Histories, ItemLists, ranking_tables, top_k
 from pipeline.files import check_folder, read_json, write_json
 
 __all__ = ["ANSWER", "REQUIREMENTS", "Recommender"]
@@ -33,7 +33,7 @@ class Recommender:
     Attributes:
         user_ids: Of the rows of ``users``.
         item_ids: Of the rows of ``items``.
-        users: ``[n_users, dim]``.
+        users: ``[n_users, dim]``, or the users' histories.
         items: ``[n_items, dim]``.
         seen: Items never recommended to a user again.
         popular: All item numbers, most popular first ``[n_items]``: the answer for users it does not know.
@@ -42,15 +42,23 @@ class Recommender:
 
     user_ids: IdMap
     item_ids: IdMap
-    users: Tensor
+    users: Tensor | Histories
     items: Tensor
     seen: ItemLists
     popular: Tensor
     trained: Tensor
 
     @classmethod
-    def of(cls, split: Split, user_ids: IdMap, item_ids: IdMap, users: Tensor, items: Tensor) -> "Recommender":
-        """One that masks what the evaluation masks (training and validation), so that the test metrics speak of it."""
+    def of(cls, split: Split, user_ids: IdMap, item_ids: IdMap, tables: Mapping[str, Tensor]) -> "Recommender":
+        """One that masks what the evaluation masks (training and validation), so that the test metrics speak of it.
+
+        Args:
+            split: The interactions.
+            user_ids: Of the users.
+            item_ids: Of the items.
+            tables: See ``ranking_tables``.
+        """
+        users, items = ranking_tables(tables, split.train, split.n_users)
         seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
         counts = torch.bincount(torch.tensor(split.train["item"].to_numpy()), minlength=split.n_items)
         trained = torch.bincount(torch.tensor(split.train["user"].to_numpy()), minlength=split.n_users) > 0
@@ -92,8 +100,11 @@ class Recommender:
 
     def save(self, folder: Path) -> None:
         """Write ``tensors.safetensors`` and ``ids.json`` into an existing folder."""
-        tensors = {
-            "users": self.users,
+        if isinstance(self.users, Histories):
+            users = {"history_offsets": self.users.lists.offsets, "history_items": self.users.lists.items}
+        else:
+            users = {"users": self.users}
+        tensors = users | {
             "items": self.items,
             "seen_offsets": self.seen.offsets,
             "seen_items": self.seen.items,
@@ -116,7 +127,11 @@ class Recommender:
         ids = read_json(folder / "ids.json")
         user_ids, item_ids = (IdMap(pd.Index(ids[kind], dtype="str")) for kind in ("users", "items"))
         seen = ItemLists(tensors["seen_offsets"], tensors["seen_items"], len(item_ids))
-        return cls(user_ids, item_ids, tensors["users"], tensors["items"], seen, tensors["popular"], tensors["trained"])
+        if "users" in tensors:
+            users: Tensor | Histories = tensors["users"]
+        else:
+            users = Histories(ItemLists(tensors["history_offsets"], tensors["history_items"], len(item_ids)))
+        return cls(user_ids, item_ids, users, tensors["items"], seen, tensors["popular"], tensors["trained"])
 
 
 class _Served:

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             write_json(out / "datasets" / f"{name}.json", record(args.params, params, name))
         (out / "methods").mkdir()
         for name, method in methods.items():
-            sources = plugins.sources("combiners", method.rule)
+            sources = plugins.sources(plugins.method_kind(method.rule), method.rule)
             write_json(out / "methods" / f"{name}.json", {"rule": method.rule, "options": method.options, "sources": sources})
 
 

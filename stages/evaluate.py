@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from pipeline import plugins
 from pipeline.data.storage import load_split, write_parquet
-from pipeline.evaluation import ItemLists, coverage, per_user
+from pipeline.evaluation import ItemLists, coverage, per_user, ranking_tables
 from pipeline.files import check_folder, new_folder, write_json
 from pipeline.params import read_params, unchanged
 from stages._stage import parser, run
@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
     relevant = ItemLists.of([split.test], split.n_users, split.n_items)
     metrics = {name: plugins.load("metrics", name) for name in params.evaluate.metrics}
-    values, items = per_user(tables["user"], tables["item"], seen, relevant, metrics, params.evaluate.cutoffs)
+    ranking = ranking_tables(tables, split.train, split.n_users)
+    values, items = per_user(*ranking, seen, relevant, metrics, params.evaluate.cutoffs)
     means = {name: float(mean) for name, mean in values.drop(columns="user").mean().items()}
     means |= {f"coverage@{k}": coverage(items[:, :k], split.n_items) for k in params.evaluate.cutoffs}
     log.info("test, %d users: %s", len(values), ", ".join(f"{name} {value:.4f}" for name, value in means.items()))

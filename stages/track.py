@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_folder(getattr(args, folder))
     tables = load_file(args.model / "embeddings.safetensors")
     users, items = (load_ids(args.processed, kind) for kind in ("user", "item"))
-    recommender = Recommender.of(load_split(args.processed), users, items, tables["user"], tables["item"])
+    recommender = Recommender.of(load_split(args.processed), users, items, tables)
     history = pd.read_csv(args.model / "history.csv")
     with tempfile.TemporaryDirectory() as scratch:
         with new_folder(Path(scratch, "recommender")) as packaged:

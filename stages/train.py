@@ -2,26 +2,25 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Never
 
 import pandas as pd
 from safetensors.torch import save
 from tqdm import tqdm
 
-from pipeline import tracking
-from pipeline.assembly import assemble
+from pipeline import plugins, tracking
 from pipeline.data.storage import load_relations, load_split
 from pipeline.files import check_folder, new_folder, read_json, write_json
+from pipeline.learning import Learned, learn_baseline, learn_by_gradients
 from pipeline.options import plugin_options
 from pipeline.params import flat, read_params, unchanged
 from pipeline.provenance import Training
-from pipeline.training import VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
+from pipeline.training import VALIDATION_METRIC, Epoch, make_deterministic, pick_device
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
-
-LOOP_SETTINGS = {"optimizer", "lr", "weight_decay", "batch_size", "negatives", "epochs", "patience"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,41 +28,42 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = ["params", "rule", "processed", "tasks", "out"]
     args = parser(__doc__, *paths, names=["dataset", "method", "seed"]).parse_args(argv)
     params, seed, method = read_params(args.params), int(args.seed), read_json(args.rule)
-    encoder = (params.train.encoder, plugin_options(args.params, params, "encoders", params.train.encoder))
-    loss = (params.train.loss, plugin_options(args.params, params, "losses", params.train.loss))
+    rule, chosen = (method["rule"], method["options"]), {"encoders": params.train.encoder, "losses": params.train.loss}
+    parts = {kind: (name, plugin_options(args.params, params, kind, name)) for kind, name in chosen.items()}
     make_deterministic(params.train.threads)
-    split = load_split(check_folder(args.processed))
-    relations = load_relations(check_folder(args.tasks))
-    device = pick_device(params.train.device)
+    split, relations = load_split(check_folder(args.processed)), load_relations(check_folder(args.tasks))
     name = f"{args.dataset}/{args.method}/{seed}"
-    log.info("%s on %s, tasks: %s", name, device, ", ".join(relation.name for relation in relations))
-
-    rule = (method["rule"], method["options"])
-    parts = assemble(relations, seed, device, dim=params.train.dim, encoder=encoder, loss=loss, rule=rule)
-    options: dict[str, Any] = {"encoders": dict([encoder]), "losses": dict([loss])}
-    # Not under the method's name, so that methods share columns in MLflow.
-    options["rule"] = {"name": method["rule"], **method["options"]}
     sections = params.model_dump(mode="json", include={"preprocess", "build_tasks", "train"})
+    # Not under the method's name: methods share columns in MLflow.
+    options: dict[str, Any] = {"rule": {"name": method["rule"], **method["options"]}}
+    if plugins.method_kind(method["rule"]) == "baselines":
+        learn: Callable[..., Learned] = partial(learn_baseline, rule, split, seed)
+        sections.pop("train")
+    else:
+        device = pick_device(params.train.device)
+        log.info("%s on %s, tasks: %s", name, device, ", ".join(relation.name for relation in relations))
+        settings: dict[str, Any] = {"encoder": parts["encoders"], "loss": parts["losses"], "loop": params.train.loop()}
+        learn = partial(learn_by_gradients, rule, relations, split, seed, device, dim=params.train.dim, **settings)
+        options |= {kind: dict([part]) for kind, part in parts.items()}
     described = {"dataset": args.dataset, "method": args.method, "seed": seed, **flat(sections | options)}
     inputs = {"processed": args.processed, "tasks": args.tasks}
-    training = Training(args.dataset, name, described, inputs, args.out)
-    loop = params.train.model_dump(include=LOOP_SETTINGS)
-    history = []
-    with tracking.live_run(training) as live:
+    with tracking.live_run(Training(args.dataset, name, described, inputs, args.out)) as live:
         with tqdm(total=params.train.epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
-            for epoch in fit(parts.encoder, parts.combiner, parts.losses, relations, split, seed=seed, **loop):
-                history.append(epoch.row())
-                live.log_epoch(history[-1])
+
+            def on_epoch(epoch: Epoch) -> None:
+                live.log_epoch(epoch.row())
                 _show(bar, name, epoch)
-        best = max(history, key=lambda row: row[VALIDATION_METRIC])
+
+            learned = learn(on_epoch=on_epoch)
+        best = max(learned.history, key=lambda row: row[VALIDATION_METRIC])
         log.info("%s: best epoch %d, NDCG@20 on validation %.4f", name, best["epoch"], best[VALIDATION_METRIC])
         with new_folder(args.out) as out:
-            (out / "embeddings.safetensors").write_bytes(save(parts.tables()))
-            (out / "state.safetensors").write_bytes(save(parts.state()))
-            pd.DataFrame(history).to_csv(out / "history.csv", index=False)
+            for file, tensors in (("embeddings", learned.tables), ("state", learned.state)):
+                (out / f"{file}.safetensors").write_bytes(save(dict(tensors)))
+            pd.DataFrame(learned.history).to_csv(out / "history.csv", index=False)
             write_json(out / "model.json", {"params": described, "best": best})
-            chosen = (("encoders", encoder[0]), ("losses", loss[0]), ("combiners", args.method))
-            unchanged(args.params, params, lambda p: (p.train, *(getattr(p, kind).get(name) for kind, name in chosen)))
+            used = {**chosen, "combiners": args.method}.items()
+            unchanged(args.params, params, lambda p: (p.train, *(getattr(p, kind).get(one) for kind, one in used)))
 
 
 def _show(bar: "tqdm[Never]", name: str, epoch: Epoch) -> None:

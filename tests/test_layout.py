@@ -9,7 +9,7 @@ import pytest
 
 from tests.sources import ROOT, imported_modules, project_files
 
-PLUG_INS = ("combiners", "datasets", "encoders", "losses", "metrics", "tasks")
+PLUG_INS = ("baselines", "combiners", "datasets", "encoders", "losses", "metrics", "tasks")
 
 
 def layer(path: str) -> str:

@@ -132,7 +132,7 @@ def test_our_own_params_are_right() -> None:
         (
             "  stch: {}",
             "  stch: {like: dwa}\n  dwa_2: {like: stch_2}\n  stch_2: {like: dwa_2}",
-            "combiners.dwa_2: dwa_2 like stch_2 like dwa_2 goes in a circle. Fix: name a file of pipeline/combiners/",
+            "combiners.dwa_2: dwa_2 like stch_2 like dwa_2 goes in a circle. Fix: name a rule or a baseline",
         ),
         (
             "by_task: {}",

@@ -1,0 +1,30 @@
+"""What a baseline is: a function from the training interactions to the tables that rank."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import numpy as np
+import pydantic
+import scipy.sparse
+from torch import Tensor
+
+from pipeline.data.relation import Relation
+
+__all__ = ["Baseline", "NotNegative", "Positive", "Size", "interaction_matrix"]
+
+Baseline = Callable[..., Mapping[str, Tensor]]
+"""``fit(train, seed, *, options)`` gives ``{"user": [n_users, dim], "item": [n_items, dim]}``, whose inner products rank, or
+``{"item": [n_items, n_items]}`` alone: W, with the score of item i the sum of W[i, j] over the items j of a user's history."""
+
+Size = Annotated[int, pydantic.Field(ge=1)]
+Positive = Annotated[float, pydantic.Field(gt=0)]
+NotNegative = Annotated[float, pydantic.Field(ge=0)]
+
+
+def interaction_matrix(train: Relation) -> scipy.sparse.csr_array:
+    """Ones where a user took an item, float32 ``[n_users, n_items]``."""
+    ones = np.ones(train.n_edges, dtype=np.float32)
+    found = scipy.sparse.csr_array((ones, (train.heads, train.tails)), shape=(train.n_heads, train.n_tails))
+    found.sum_duplicates()
+    found.data[:] = 1
+    return found

@@ -1,0 +1,46 @@
+"""Weighted matrix factorisation by alternating least squares."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from torch import Tensor
+
+from pipeline.baselines._base import NotNegative, Positive, Size
+from pipeline.baselines._implicit import factors
+from pipeline.data.relation import Relation
+
+__all__ = ["ials"]
+
+
+def ials(
+    train: Relation,
+    seed: int,
+    *,
+    dim: Size = 64,
+    regularization: NotNegative = 10.0,
+    alpha: Positive = 5.0,
+    iterations: Size = 15,
+) -> Mapping[str, Tensor]:
+    """Hu et al., ICDM 2008, by the library implicit, on one thread.
+
+    Args:
+        train: The interactions.
+        seed: Of the initial factors.
+        dim: Number of factors.
+        regularization: L2 penalty.
+        alpha: Weight of an interaction over that of none.
+        iterations: Sweeps over users and items.
+    """
+    from implicit.als import AlternatingLeastSquares
+
+    make = partial(
+        AlternatingLeastSquares,
+        dim,
+        regularization=regularization,
+        alpha=alpha,
+        iterations=iterations,
+        random_state=seed,
+        use_gpu=False,
+        num_threads=1,
+    )
+    return factors(make, train)

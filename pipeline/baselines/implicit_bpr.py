@@ -1,0 +1,46 @@
+"""Matrix factorisation with item biases by BPR, sample by sample."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from torch import Tensor
+
+from pipeline.baselines._base import NotNegative, Positive, Size
+from pipeline.baselines._implicit import factors
+from pipeline.data.relation import Relation
+
+__all__ = ["implicit_bpr"]
+
+
+def implicit_bpr(
+    train: Relation,
+    seed: int,
+    *,
+    dim: Size = 64,
+    lr: Positive = 0.05,
+    regularization: NotNegative = 0.01,
+    iterations: Size = 100,
+) -> Mapping[str, Tensor]:
+    """Rendle et al., UAI 2009, by the library implicit, on one thread: several would make the result depend on their race.
+
+    Args:
+        train: The interactions.
+        seed: Of the initial factors and the samples.
+        dim: Number of factors; the library adds one for the bias.
+        lr: Learning rate of plain SGD.
+        regularization: L2 penalty.
+        iterations: Passes over the interactions.
+    """
+    from implicit.bpr import BayesianPersonalizedRanking
+
+    make = partial(
+        BayesianPersonalizedRanking,
+        dim,
+        learning_rate=lr,
+        regularization=regularization,
+        iterations=iterations,
+        random_state=seed,
+        use_gpu=False,
+        num_threads=1,
+    )
+    return factors(make, train)

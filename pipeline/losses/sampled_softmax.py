@@ -11,6 +11,8 @@ from pipeline.losses._base import Loss, Places
 
 __all__ = ["SampledSoftmax"]
 
+_EPS = 1e-12  # the shortest length by which torch normalises
+
 
 class SampledSoftmax(Loss):
     """mean of -ln exp(s_t) / (exp(s_t) + sum over candidates j of exp(s_j) / E_j), an estimate of the full softmax.
@@ -74,6 +76,39 @@ class SampledSoftmax(Loss):
         scores = head @ candidate.T / self.temperature - self._log_expected(others, len(tails), len(drawn), names)
         scores = scores.masked_fill(tails.unsqueeze(1) == others.unsqueeze(0), -torch.inf)
         return (torch.logsumexp(torch.cat([own.unsqueeze(1), scores], dim=1), dim=1) - own).mean()
+
+    @torch.no_grad()
+    def closed_form(self, rows: Tensor, at: Places, gradient: Tensor) -> Tensor | None:
+        """See the base class; in about half of the time of autograd, whose every operation makes another ``[batch, n]``.
+
+        With p the softmax of a head over its own tail and the candidates, the gradients of its loss by the scores are p, and
+        p - 1 for the own tail. Those by unit vectors x / |x| lose their part along x and are divided by |x|.
+        """
+        if self.in_batch:
+            return None
+        heads, tails, others = at[0], at[1], at[2][: self.n_negatives]
+        lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_(min=_EPS) if self.normalize else None
+        unit = rows if lengths is None else rows / lengths
+        head, tail, candidate = (unit.index_select(0, places) for places in (heads, tails, others))
+        own = (head * tail).sum(dim=1, keepdim=True) / self.temperature  # [batch, 1]
+        scores = (head @ candidate.T).mul_(1 / self.temperature).sub_(math.log(len(others) / self.task.n_tails))
+        scores.masked_fill_(tails.unsqueeze(1) == others.unsqueeze(0), -torch.inf)
+        highest = torch.maximum(scores.amax(dim=1, keepdim=True), own)
+        p = scores.sub_(highest).exp_()  # [batch, n_candidates]
+        p_own = (own - highest).exp_()
+        total = p.sum(dim=1, keepdim=True) + p_own
+        loss = (total.log() + highest - own).mean()
+        factor = 1 / (len(heads) * self.temperature)
+        p.mul_(factor / total)
+        p_own = (p_own / total - 1).mul_(factor)
+        by_unit = torch.zeros_like(rows)
+        by_unit.index_add_(0, heads, (p @ candidate).addcmul_(tail, p_own))
+        by_unit.index_add_(0, tails, head * p_own)
+        by_unit.index_add_(0, others, p.T @ head)
+        if lengths is not None:
+            by_unit = (by_unit - unit * (by_unit * unit).sum(dim=1, keepdim=True)) / lengths
+        gradient.add_(by_unit)
+        return loss
 
     def _log_expected(self, others: Tensor, n_pairs: int, n_drawn: int, names: Tensor) -> Tensor | float:
         """Ln E_j ``[n_candidates]``, or one number for all."""

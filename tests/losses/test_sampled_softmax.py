@@ -79,3 +79,36 @@ def test_options_out_of_range_are_refused() -> None:
         loss(temperature=0)
     with pytest.raises(ValueError, match="n_negatives must be >= 1, or >= 0 with in_batch, found 0"):
         loss(n_negatives=0)
+
+
+@pytest.mark.parametrize("options", [{}, {"normalize": False}, {"n_negatives": 3}, {"temperature": 0.01}], ids=str)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_closed_form_is_autograds(options: dict[str, Any], scale: float) -> None:
+    """With repeated heads, tails and candidates, a candidate that is the own tail, and heads that are tails of others."""
+    generator = torch.Generator().manual_seed(0)
+    rows = scale * torch.randn(7, 4, generator=generator, dtype=torch.float64)
+    at = (torch.tensor([0, 1, 0, 2, 1]), torch.tensor([3, 4, 5, 3, 6]), torch.tensor([3, 6, 3, 4, 0]))
+    part = loss(**options)
+    leaf = rows.clone().requires_grad_()
+    value = part(leaf, at, NAMES)
+    (expected,) = torch.autograd.grad(value, leaf)
+    gradient = torch.ones_like(rows)  # it is added to what is there
+    found = part.closed_form(rows, at, gradient)
+    assert found is not None
+    torch.testing.assert_close(found, value.detach(), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradient - 1, expected, rtol=1e-8, atol=1e-12)
+
+
+def test_the_closed_form_leaves_the_tails_of_the_batch_to_autograd() -> None:
+    assert loss(in_batch=True).closed_form(ROWS, AT, torch.zeros_like(ROWS)) is None
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_what_is_not_finite_shows_in_the_loss(wrong: float, normalize: bool) -> None:
+    for row in (0, 3, 5):
+        rows = ROWS.clone()
+        rows[row] = wrong
+        found = loss(normalize=normalize).closed_form(rows, AT, torch.zeros_like(rows))
+        assert found is not None
+        assert found.isnan()

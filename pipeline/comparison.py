@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.stats
 
-__all__ = ["Result", "holm", "leader_board", "to_markdown"]
+__all__ = ["Result", "gains_by_slice", "holm", "leader_board", "to_markdown"]
 
 _CONFIDENCE = 0.95
 
@@ -47,7 +47,9 @@ def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
     Returns:
         ``dataset``, ``method``, ``n_seeds``, a column per metric (mean over seeds) and ``<metric> sd`` (sample standard
         deviation, NaN for one seed), ``difference``, ``low``, ``high``, ``relative`` (difference / baseline's mean), ``p``,
-        ``baseline`` (its name; the row of the baseline itself has none of these).
+        ``effect`` (difference / standard deviation of the differences, Cohen's d for pairs), ``worse`` (share of the users with
+        less than by the baseline), ``ahead`` (seeds with more than the same seed of the baseline), ``baseline`` (its name; the
+        row of the baseline itself has none of these).
     """
     boards = []
     for dataset in dict.fromkeys(result.dataset for result in results):
@@ -63,7 +65,7 @@ def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
             baseline = str(rivals["method"].iloc[0])
             rows = rows.merge(_differences(by_method, baseline, metric), on="method", how="left")
         boards.append(rows)
-    columns = ["difference", "low", "high", "relative", "p", "baseline"]
+    columns = ["difference", "low", "high", "relative", "p", "effect", "worse", "ahead", "baseline"]
     board = pd.concat(boards, ignore_index=True)
     return board.reindex(columns=[*board.columns.difference(columns, sort=False), *columns])
 
@@ -88,9 +90,67 @@ def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: s
         mean = difference.mean()
         # Equal lists for all users leave no variance to test; nothing differs.
         p = test.pvalue if difference.any() else 1.0
-        rows.append((method, mean, interval.low, interval.high, mean / base.mean(), p, baseline))
-    table = pd.DataFrame(rows, columns=["method", "difference", "low", "high", "relative", "p", "baseline"])
+        spread = difference.std(ddof=1)
+        rows.append(
+            {
+                "method": method,
+                "difference": mean,
+                "low": interval.low,
+                "high": interval.high,
+                "relative": mean / base.mean(),
+                "p": p,
+                "effect": mean / spread if spread > 0 else 0.0,
+                "worse": float((difference < 0).mean()),
+                "ahead": _seeds_ahead(by_method[method], by_method[baseline], metric),
+                "baseline": baseline,
+            }
+        )
+    table = pd.DataFrame(
+        rows, columns=["method", "difference", "low", "high", "relative", "p", "effect", "worse", "ahead", "baseline"]
+    )
     return table.assign(p=holm(table["p"].to_numpy(np.float64)))
+
+
+def _seeds_ahead(group: list[Result], baseline: list[Result], metric: str) -> int:
+    of_seed = {result.seed: result.metrics[metric] for result in baseline}
+    return sum(result.metrics[metric] > of_seed[result.seed] for result in group if result.seed in of_seed)
+
+
+def gains_by_slice(
+    results: list[Result], board: pd.DataFrame, metric: str, slices: Mapping[str, Mapping[str, "pd.Series[str]"]]
+) -> pd.DataFrame:
+    """What each method gains over the best baseline, by slices of the users.
+
+    Args:
+        results: As for ``leader_board``.
+        board: What it gave.
+        metric: The one to compare.
+        slices: Data set -> kind of slice -> slice of every user (see ``pipeline.slices``).
+
+    Returns:
+        ``dataset``, ``method``, ``kind``, ``slice``, ``n_users`` (with held-out items), ``baseline`` (its mean in the slice),
+        ``difference`` with its 95% interval ``low``, ``high``, ``worse``. Slices of one user or none are left out.
+    """
+    rows = []
+    for dataset, of_dataset in board.dropna(subset="baseline").groupby("dataset", sort=False):
+        base_name = of_dataset["baseline"].iloc[0]
+        groups = {
+            name: _mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, name)], metric)
+            for name in (base_name, *of_dataset["method"])
+        }
+        base = groups.pop(base_name)
+        for method, values in groups.items():
+            difference = values - base
+            for kind, labels in slices[str(dataset)].items():
+                for label, part in difference.groupby(labels.reindex(difference.index), sort=False):
+                    if len(part) > 1:
+                        half = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, len(part) - 1) * part.std() / np.sqrt(len(part))
+                        mean, worse = part.mean(), float((part < 0).mean())
+                        of_base = base[part.index].mean()
+                        row = (dataset, method, kind, label, len(part), of_base, mean, mean - half, mean + half, worse)
+                        rows.append(row)
+    names = ["dataset", "method", "kind", "slice", "n_users", "baseline", "difference", "low", "high", "worse"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":
@@ -116,7 +176,8 @@ def to_markdown(board: pd.DataFrame, metrics: list[str], metric: str) -> str:
     for dataset, rows in board.groupby("dataset", sort=False):
         baseline = rows["baseline"].dropna()
         lines += [f"## {dataset}", ""]
-        against = f"{metric} against {baseline.iloc[0]} (95% interval; p, Holm)" if len(baseline) else "difference"
+        what = "95% interval; p after Holm; effect size d; users worse off; seeds ahead"
+        against = f"{metric} against {baseline.iloc[0]} ({what})" if len(baseline) else "difference"
         header = ["method", "seeds", *metrics, against]
         lines += ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
         for row in rows.to_dict("records"):
@@ -139,4 +200,5 @@ def _mean_and_sd(row: Mapping[Hashable, Any], name: str) -> str:
 def _gain(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["difference"]):
         return "-"
-    return f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f}; p = {row['p']:.2g})"
+    test = f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f}; p = {row['p']:.2g})"
+    return f"{test}; d {row['effect']:+.2f}; {row['worse']:.0%} worse; {row['ahead']:.0f}/{row['n_seeds']} seeds"

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["leader_board_picture", "run_picture", "validation_picture"]
+__all__ = ["leader_board_picture", "run_picture", "slices_picture", "validation_picture"]
 
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
@@ -32,6 +32,22 @@ def leader_board_picture(board: pd.DataFrame, metric: str) -> Figure:
             axes.text(0.02 * rows[metric].max(), place, f"{value:.4f}", va="center", color="white", fontweight="bold")
         axes.set_title(f"{dataset} (test, seeds: {rows['n_seeds'].max()})")
         axes.set_xlabel(metric)
+    return figure
+
+
+def slices_picture(gains: pd.DataFrame, method: str, metric: str) -> Figure:
+    """What ``method`` gains over the best baseline by slice of the users, one panel per data set; 95% intervals."""
+    panels = list(gains[gains["method"] == method].groupby("dataset", sort=False))
+    figure = _figure(max(len(panels), 1))
+    for axes, (dataset, rows) in zip(figure.axes, panels, strict=False):
+        names = [f"{row.kind}: {row.slice} ({row.n_users:,})" for row in rows.itertuples()]
+        error = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
+        axes.errorbar(rows["difference"], names, xerr=error, fmt="o", capsize=3)
+        axes.axvline(0, color="black", lw=0.8)
+        axes.invert_yaxis()
+        axes.set_title(f"{dataset}: {method} - best baseline")
+        axes.set_xlabel(f"{metric} (users)")
+        axes.grid(alpha=0.3)
     return figure
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.comparison import Result, leader_board, to_markdown
-from pipeline.data.storage import read_parquet
+from pipeline.comparison import Result, gains_by_slice, leader_board, to_markdown
+from pipeline.data.storage import load_relations, load_split, read_parquet
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.params import read_params, unchanged
-from pipeline.pictures import leader_board_picture, validation_picture
+from pipeline.pictures import leader_board_picture, slices_picture, validation_picture
+from pipeline.slices import user_slices
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compare the data sets, methods and seeds that params.yaml lists; results of others are left alone."""
-    args = parser(__doc__, "params", "results", "models", "out").parse_args(argv)
+    args = parser(__doc__, "params", "processed", "tasks", "results", "models", "out").parse_args(argv)
     params = read_params(args.params)
     keys = [(d, m, s) for d in params.datasets for m in params.methods for s in params.seeds]
     results, histories = [], {}
@@ -28,13 +29,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         model = check_folder(args.models / dataset / method / str(seed))
         histories[dataset, method, seed] = pd.read_csv(model / "history.csv")
     metric = params.compare.metric
-    # The metric that decides comes first, coverage, which is no measure of quality, last.
-    names = sorted(results[0].metrics, key=lambda name: (name != metric, name.startswith("coverage"), name))
+    # The metric that decides comes first; what is no measure of quality, last; what is found by popularity only in the files.
+    names = sorted(results[0].metrics, key=lambda name: (name != metric, name.startswith(("coverage", "popularity")), name))
+    slices = {
+        dataset: user_slices(
+            load_split(check_folder(args.processed / dataset)), load_relations(check_folder(args.tasks / dataset))
+        )
+        for dataset in params.datasets
+    }
     board = leader_board(results, metric, params.compare.method)
-    text = to_markdown(board, names, metric)
+    text = to_markdown(board, [name for name in names if not name.startswith(("popularity", "recall_"))], metric)
     with new_folder(args.out) as out:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
         board.to_csv(out / "leaderboard.csv", index=False)
+        gains = gains_by_slice(results, board, metric, slices)
+        gains.to_csv(out / "slices.csv", index=False)
+        slices_picture(gains, params.compare.method, metric).savefig(out / "slices.png")
         # A file each, because DVC shows metrics as a table with a row per file.
         for row in board.to_dict("records"):
             (out / "leaderboard" / row["dataset"]).mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from pipeline.data.storage import load_split, write_parquet
 from pipeline.evaluation import ItemLists, coverage, per_user, ranking_tables
 from pipeline.files import check_folder, new_folder, write_json
 from pipeline.params import read_params, unchanged
+from pipeline.slices import by_item_popularity
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     metrics = {name: plugins.load("metrics", name) for name in params.evaluate.metrics}
     ranking = ranking_tables(tables, split.train, split.n_users)
     values, items = per_user(*ranking, seen, relevant, metrics, params.evaluate.cutoffs)
-    means = {name: float(mean) for name, mean in values.drop(columns="user").mean().items()}
+    means = {str(name): float(mean) for name, mean in values.drop(columns="user").mean().items()}
     means |= {f"coverage@{k}": coverage(items[:, :k], split.n_items) for k in params.evaluate.cutoffs}
+    means |= by_item_popularity(items, torch.tensor(values["user"].to_numpy()), split, params.evaluate.cutoffs)
     log.info("test, %d users: %s", len(values), ", ".join(f"{name} {value:.4f}" for name, value in means.items()))
     with new_folder(args.out) as out:
         write_json(out / "metrics.json", means)

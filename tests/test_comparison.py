@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pipeline.comparison import Result, holm, leader_board, to_markdown
+from pipeline.comparison import Result, gains_by_slice, holm, leader_board, to_markdown
 
 
 def result(method: str, seed: int, values: list[float], dataset: str = "d") -> Result:
@@ -66,3 +66,23 @@ def test_each_data_set_has_its_own_baseline() -> None:
     results = [*RESULTS, result("equal_weights", 0, [0.9, 0.8], "e"), result("pmtrec", 0, [0.1, 0.3], "e")]
     board = leader_board(results, "ndcg@20", "pmtrec")
     assert board.groupby("dataset")["baseline"].first().to_dict() == {"d": "single_task", "e": "equal_weights"}
+
+
+def test_effect_size_users_worse_off_and_seeds_ahead() -> None:
+    """Equal weights against single task: -.2, -.1, 0, with standard deviation .1; two of three users are worse off."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec").set_index("method")
+    row = board.loc["equal_weights"]
+    assert row["effect"] == pytest.approx(-0.1 / 0.1)
+    assert row["worse"] == pytest.approx(2 / 3)
+    assert (row["ahead"], board.loc["pmtrec", "ahead"]) == (0, 2)
+
+
+def test_gains_by_slice_are_means_over_the_users_of_the_slice() -> None:
+    """Differences .2, .2, .05 of users 0, 1, 2; a slice of one user is left out."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec")
+    slices = {"d": {"history": pd.Series(["short", "short", "long", "long"])}}
+    gains = gains_by_slice(RESULTS, board, "ndcg@20", slices)
+    (row,) = gains[gains["method"] == "pmtrec"].to_dict("records")
+    assert (row["kind"], row["slice"], row["n_users"], row["worse"]) == ("history", "short", 2, 0.0)
+    assert row["baseline"] == pytest.approx(0.2)
+    assert row["difference"] == row["low"] == row["high"] == pytest.approx((0.2 + 0.2) / 2)

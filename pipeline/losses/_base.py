@@ -48,7 +48,7 @@ class Loss(nn.Module, ABC):
     def closed_form(self, rows: Tensor, at: Places, gradient: Tensor) -> Tensor | float | None:
         """The loss of a batch, its gradient added to ``gradient``; ``None`` where autograd on ``forward`` has to do it.
 
-        On a GPU the loss stays there, so that nothing waits for it. Where a gradient is not finite, the loss must not be either.
+        On a GPU the loss stays there, so that nothing waits for it. Where a gradient is not finite, the loss is not either.
 
         Args:
             rows: ``[n_rows, dim]``.

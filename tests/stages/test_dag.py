@@ -36,7 +36,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
             project.train(method)
             project.evaluate(method)
             project.track(method)
-        project.run(compare.main, params="params.yaml", results="results", models="models", out="reports")
+        project.run(
+            compare.main,
+            params="params.yaml",
+            processed="processed",
+            tasks="tasks",
+            results="results",
+            models="models",
+            out="reports",
+        )
     return project
 
 
@@ -53,7 +61,10 @@ def test_the_leader_board_has_every_method(finished: Project) -> None:
     assert set(pd.read_csv(finished.root / "reports/leaderboard.csv")["method"]) == set(METHODS)
     text = (finished.root / "reports/leaderboard.md").read_text()
     assert all(f"| {method} | 1 |" in text for method in METHODS)
-    for picture in ("leaderboard.png", "validation.png"):
+    gains = pd.read_csv(finished.root / "reports/slices.csv")
+    assert set(gains["kind"]) == {"history", "social"}
+    assert set(gains["slice"]) == {"short", "medium", "long", "none", "few", "many"}
+    for picture in ("leaderboard.png", "slices.png", "validation.png"):
         assert (finished.root / "reports" / picture).read_bytes().startswith(b"\x89PNG")
 
 
@@ -62,9 +73,9 @@ def test_metrics_are_the_means_of_the_values_per_user(finished: Project) -> None
     metrics = json.loads((result / "metrics.json").read_text())
     values = pd.read_parquet(result / "per_user.parquet")
     assert metrics["ndcg@20"] == pytest.approx(values["ndcg@20"].mean())
-    assert {f"{name}@{k}" for name in ("recall", "ndcg", "precision", "hit_rate", "mrr", "coverage") for k in (10, 20)} == set(
-        metrics
-    )
+    of_users = {"recall", "ndcg", "precision", "hit_rate", "mrr"}
+    of_all = {"coverage", "popularity", "recall_head", "recall_middle", "recall_tail"}
+    assert {f"{name}@{k}" for name in of_users | of_all for k in (10, 20)} == set(metrics)
 
 
 def test_training_and_test_metrics_are_in_one_finished_run(finished: Project) -> None:

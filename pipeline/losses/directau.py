@@ -16,7 +16,7 @@ class DirectAU(Loss):
     """mean |h - t|^2 + gamma (u(heads) + u(tails)) / 2 of unit vectors (Wang et al., KDD 2022, equations 4 and 5).
 
     u(x) = ln mean over the pairs of a batch of exp(-2 |x_i - x_j|^2). Nothing that was drawn is used. A node that the batch
-    has twice makes a pair at no distance, as in the authors' code.
+    has twice makes a pair at no distance, as in the authors' code. Its last bits depend on the number of threads.
 
     Args:
         task, nodes, dim, is_main: See the base class.

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -24,6 +25,8 @@ class SampledSoftmax(Loss):
 
     Candidates are what the sampler drew, uniform over the tails, and with ``in_batch`` the tails of the batch's other pairs,
     which come in proportion to how many pairs have them.
+
+    It is made of matrix products, whose last bits depend on the number of threads.
 
     Args:
         task, nodes, dim, is_main: See the base class.
@@ -58,8 +61,7 @@ class SampledSoftmax(Loss):
         self.temperature, self.normalize, self.n_negatives, self.in_batch = temperature, normalize, n_negatives, in_batch
         share = torch.zeros(nodes.n_rows if in_batch else 0)
         if in_batch:
-            weights = None if task.weights is None else torch.from_numpy(task.weights)
-            counts = torch.bincount(torch.from_numpy(task.tails), weights, minlength=task.n_tails).to(torch.float32)
+            counts = torch.from_numpy(np.bincount(task.tails, task.weights, minlength=task.n_tails).astype(np.float32))
             first = nodes.offset(task.tail_type)
             share[first : first + task.n_tails] = counts / counts.sum()
         # Row of the stacked table -> share of the pairs that have it as tail; it follows from the data.

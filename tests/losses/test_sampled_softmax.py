@@ -112,3 +112,11 @@ def test_what_is_not_finite_shows_in_the_loss(wrong: float, normalize: bool) -> 
         found = loss(normalize=normalize).closed_form(rows, AT, torch.zeros_like(rows))
         assert found is not None
         assert found.isnan()
+
+
+def test_weights_of_pairs_count_in_how_often_a_tail_is_expected() -> None:
+    weighted = Relation("t", "user", "item", TASK.heads.copy(), TASK.tails.copy(), 3, 4, np.array([1.0, 2.0, 3.0, 2.0]))
+    for array in (weighted.heads, weighted.tails):
+        array.flags.writeable = False  # as those that come from a Parquet file
+    share = SampledSoftmax(weighted, NODES, 2, True, in_batch=True).share
+    assert share.tolist() == [0.0, 0.0, 0.0, 1 / 8, 5 / 8, 2 / 8, 0.0]

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from pipeline import tracking
 from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.files import dvc_hash
-from stages import compare, train
+from stages import check, compare, train
 from tests.project import Project
 from tests.sources import ROOT
 
@@ -266,3 +266,24 @@ def test_two_first_users_at_once_get_one_experiment(tmp_path: Path) -> None:
         subprocess.Popen(command, cwd=ROOT, env=ours, stdout=subprocess.PIPE) as two,
     ):
         assert [process.communicate()[0] for process in (one, two)] == [b"1\n", b"1\n"]
+
+
+def test_a_baseline_goes_the_same_way(project: Project) -> None:
+    """EASE has no embeddings: users are their histories, in the evaluation as in the model that MLflow serves."""
+    project.change_params(**{"methods:  # names of the section `combiners`, at the end\n": "methods:\n  - ease\n"})
+    project.run(check.main, params="params.yaml", out="checked")
+    project.train("ease")
+    project.evaluate("ease")
+    project.track("ease")
+    (run,) = [run for run in project.runs() if run.info.run_name == "demo/ease/0"]
+    assert {"valid/ndcg_at_20", "test/ndcg_at_20"} <= set(run.data.metrics)
+    assert run.data.params["rule.l2"] == "100.0"
+    assert not any(name.startswith("train.") for name in run.data.params), "it knows nothing of the section train"
+    import mlflow
+
+    (model,) = run.outputs.model_outputs
+    mlflow.set_tracking_uri(f"sqlite:///{project.root}/mlflow.db")
+    served = mlflow.pyfunc.load_model(f"models:/{model.model_id}")
+    answer = served.predict(pd.DataFrame({"user_id": ["user-0007"]}), params={"k": 3})
+    assert answer["rank"].tolist() == [1, 2, 3]
+    assert answer["known_user"].all()

@@ -20,8 +20,9 @@ def record(path: Path, params: Params, name: str) -> dict[str, Any]:
     Raises:
         ParamsError: If a local file is not there.
     """
-    described = params.custom.get(name)
-    plug_in = plugins.CUSTOM if described else name
+    source = params.source(name)
+    described = params.custom.get(source)
+    plug_in = plugins.CUSTOM if described else source
     found: dict[str, Any] = {"plug_in": plug_in, "sources": plugins.sources("datasets", plug_in)}
     if described is None:
         return found
@@ -32,7 +33,7 @@ def record(path: Path, params: Params, name: str) -> dict[str, Any]:
                 status = os.stat(local)
             except OSError as error:
                 fix = "correct the path, which starts where you run the pipeline"
-                missing.append(f"{path}: custom.{name}.{table}: {local}: {error.strerror}. Fix: {fix}")
+                missing.append(f"{path}: custom.{source}.{table}: {local}: {error.strerror}. Fix: {fix}")
             else:
                 files[local] = [status.st_size, status.st_mtime_ns]
     if missing:

@@ -1,10 +1,10 @@
-"""A method, by name and options, on the relations of a data set -> the tables that rank, and how it got there."""
+"""What a method learns from the relations of a data set: the tables that rank, and how it got there."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pipeline import plugins
@@ -13,9 +13,12 @@ from pipeline.data.relation import Relation
 from pipeline.data.splitting import Split
 from pipeline.evaluation import ItemLists, per_user, ranking_tables
 from pipeline.metrics.ndcg import ndcg
-from pipeline.training import VALIDATION_CUTOFF, VALIDATION_METRIC, Epoch, fit
+from pipeline.params import Train
+from pipeline.training import VALIDATION_CUTOFF, VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
 
-__all__ = ["Learned", "learn_baseline", "learn_by_gradients"]
+__all__ = ["Learned", "learn"]
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, float]
 
@@ -35,54 +38,41 @@ class Learned:
     history: list[Row]
 
 
-def learn_by_gradients(
-    rule: tuple[str, Mapping[str, Any]],
+def learn(
+    settings: Mapping[str, Any],
     relations: Sequence[Relation],
     split: Split,
     seed: int,
-    device: torch.device,
-    *,
-    dim: int,
-    encoder: tuple[str, Mapping[str, Any]],
-    loss: tuple[str, Mapping[str, Any]],
-    loop: Mapping[str, Any],
     on_epoch: Callable[[Epoch], None],
 ) -> Learned:
-    """Train embeddings by a rule.
+    """Train embeddings by a rule, or fit a baseline.
+
+    A baseline's history is one row, with its validation by the evaluator of all methods.
 
     Args:
-        rule: Name of the plug-in, and its options.
+        settings: See ``pipeline.options.settings``.
         relations: One per task; the main task's first.
         split: The interactions.
         seed: Of the initial embeddings and the samples.
-        device: Where to.
-        dim: Length of an embedding.
-        encoder: As ``rule``.
-        loss: As ``rule``.
-        loop: Keyword arguments of ``fit``.
-        on_epoch: Called as an epoch ends.
+        on_epoch: Called as an epoch ends; what it raises ends the training.
     """
-    parts = assemble(relations, seed, device, dim=dim, encoder=encoder, loss=loss, rule=rule)
+    if plugins.method_kind(settings["rule"]["name"]) == "baselines":
+        return _fit_baseline(settings["rule"], split, seed, on_epoch)
+    train = Train.model_validate(settings["train"])
+    make_deterministic(train.threads)
+    device = pick_device(train.device)
+    log.info("on %s, tasks: %s", device, ", ".join(relation.name for relation in relations))
+    plug_ins = {part: (settings[part]["name"], settings[part]["options"]) for part in ("rule", "encoder", "loss")}
+    parts = assemble(relations, seed, device, dim=train.dim, **plug_ins)
     history = []
-    for epoch in fit(parts.encoder, parts.combiner, parts.losses, relations, split, seed=seed, **loop):
+    for epoch in fit(parts.encoder, parts.combiner, parts.losses, relations, split, seed=seed, **train.loop()):
         history.append(epoch.row())
         on_epoch(epoch)
     return Learned(parts.tables(), parts.state(), history)
 
 
-def learn_baseline(
-    baseline: tuple[str, Mapping[str, Any]], split: Split, seed: int, *, on_epoch: Callable[[Epoch], None]
-) -> Learned:
-    """Fit a baseline; its history is one row, with its validation by the evaluator of all methods.
-
-    Args:
-        baseline: Name of the plug-in, and its options.
-        split: The interactions.
-        seed: Of its random numbers.
-        on_epoch: Called once.
-    """
-    name, options = baseline
-    tables = plugins.load("baselines", name)(split.train_relation(), seed, **options)
+def _fit_baseline(baseline: Mapping[str, Any], split: Split, seed: int, on_epoch: Callable[[Epoch], None]) -> Learned:
+    tables = plugins.load("baselines", baseline["name"])(split.train_relation(), seed, **baseline["options"])
     seen, relevant = (ItemLists.of([part], split.n_users, split.n_items) for part in (split.train, split.valid))
     ranking = ranking_tables(tables, split.train, split.n_users)
     values, _ = per_user(*ranking, seen, relevant, {"ndcg": ndcg}, [VALIDATION_CUTOFF])

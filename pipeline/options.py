@@ -1,7 +1,7 @@
 """Options of plug-ins: the keyword-only parameters of a constructor are the keys that its section may have."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from pipeline import plugins
 from pipeline.data.relation import ITEM, USER, NodeTypes, Relation
 from pipeline.errors import ParamsError
 from pipeline.faults import fault_lines
-from pipeline.params import LIKE, Params, side_tasks
+from pipeline.params import LIKE, Params, flat
 from pipeline.section import Section
 
-__all__ = ["Method", "check_all_options", "method_of", "plugin_options"]
+__all__ = ["Method", "check_all_options", "method_of", "described", "plugin_options", "settings"]
 
 
 @dataclass(frozen=True)
@@ -70,27 +70,68 @@ def _checked(path: Path, factory: Callable[..., Any], options: dict[str, Any], p
         raise ParamsError(*fault_lines(path, error, schema, prefix=place)) from error
 
 
-def check_all_options(path: Path, params: Params) -> dict[str, Method]:
-    """Check the options of every plug-in that params.yaml has a section for, and build those in use for their own checks.
+def settings(path: Path, params: Params, dataset: str, method: str) -> dict[str, Any]:
+    """All that decides what a method learns from a data set, as JSON: it is trained anew exactly when this is another.
 
     Returns:
-        What each name in ``methods`` stands for.
+        ``rule``, ``encoder`` and ``loss`` with ``name`` and ``options``; the sections ``preprocess``, ``build_tasks`` and
+        ``train``; ``sources``, the checksums of the plug-ins' code. A baseline has ``rule``, ``preprocess`` and ``sources``.
+
+    Raises:
+        ParamsError: As ``read_params``.
+    """
+    params = params.of(path, dataset, method)
+    check_all_options(path, params, [method])
+    found = method_of(path, params, method)
+    kind = plugins.method_kind(found.rule)
+    plug_ins = {"rule": (kind, found.rule, found.options)}
+    sections = {"preprocess"}
+    if kind == "combiners":
+        sections |= {"build_tasks", "train"}
+        for part, of_kind, name in (("encoder", "encoders", params.train.encoder), ("loss", "losses", params.train.loss)):
+            plug_ins[part] = (of_kind, name, plugin_options(path, params, of_kind, name))
+    parts = {part: {"name": name, "options": options} for part, (_, name, options) in plug_ins.items()}
+    sources = {
+        f"{kind}/{file}": code for kind, name, _ in plug_ins.values() for file, code in plugins.sources(kind, name).items()
+    }
+    return {**parts, **params.model_dump(mode="json", include=sections), "sources": sources}
+
+
+def described(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as key paths, as a run shows them: ``rule.name``, ``rule.scale``, ``train.lr``, ``loss.name``, ...
+
+    A rule's options are not under its name, because methods share columns in MLflow.
+    """
+    parts = {part: {"name": of["name"], **of["options"]} for part, of in found.items() if part in ("rule", "encoder", "loss")}
+    return flat(
+        {**parts, **{section: found[section] for section in ("preprocess", "build_tasks", "train") if section in found}}
+    )
+
+
+def check_all_options(path: Path, params: Params, in_use: Sequence[str] | None = None) -> None:
+    """Check the options of every plug-in that params.yaml has a section for, and build those in use for their own checks.
+
+    Args:
+        path: params.yaml, for error lines.
+        params: What it says.
+        in_use: Methods to build; by default ``methods``.
 
     Raises:
         ParamsError: As ``read_params``, for the first plug-in with a fault.
     """
+    in_use = params.methods if in_use is None else in_use
     methods = {name: method_of(path, params, name) for name in params.combiners}
     nodes, pair = {USER: 1, ITEM: 1}, np.zeros(1, dtype=np.int64)
     relations = [Relation(plugins.MAIN_TASK, USER, ITEM, pair, pair, 1, 1)]
     smallest: dict[str, tuple[Any, ...]] = {
         "encoders": (NodeTypes(nodes), relations, 1, torch.Generator()),
         "losses": (relations[0], NodeTypes(nodes), 1, True),
-        "combiners": ([plugins.MAIN_TASK, *side_tasks(params)], nodes),
+        "combiners": ([plugins.MAIN_TASK, *params.side_tasks()], nodes),
     }
     # Baselines have nothing to build; the types of their options say what they may be.
     builds = [
         ("combiners", name, methods[name].rule, methods[name].options)
-        for name in params.methods
+        for name in in_use
         if plugins.method_kind(methods[name].rule) == "combiners"
     ]
     builds += [
@@ -103,7 +144,6 @@ def check_all_options(path: Path, params: Params) -> dict[str, Method]:
             plugins.load(kind, plug_in)(*smallest[kind], **options)
         except ValueError as error:
             raise ParamsError(f"{path}: {kind}.{name}.{error}. Fix: change it") from error
-    return {name: methods[name] for name in params.methods}
 
 
 def _options_schema(factory: Callable[..., Any]) -> type[BaseModel]:

@@ -21,7 +21,7 @@ from pipeline.errors import InputError, ParamsError, closest
 from pipeline.faults import fault_lines
 from pipeline.section import Section
 
-__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "datasets", "flat", "read_params", "side_tasks", "unchanged"]
+__all__ = ["LIKE", "PLUGIN_KINDS", "BuildTasks", "Params", "Preprocess", "Train", "flat", "merged", "read_params", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
 LIKE = "like"
@@ -129,6 +129,35 @@ class Compare(Section):
     metric: str
 
 
+class _Changes(Section):
+    """Parts of the sections of their names, to be put in their place."""
+
+    train: dict[str, Any] = Field(default_factory=dict)
+    encoders: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    losses: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    combiners: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class Override(_Changes):
+    """Section ``overrides.<data set>``.
+
+    Attributes:
+        like: The data set that it is; by default that of its name.
+        methods: What is other for a method alone.
+    """
+
+    like: str | None = None
+    preprocess: dict[str, Any] = Field(default_factory=dict)
+    build_tasks: dict[str, Any] = Field(default_factory=dict)
+    methods: dict[str, _Changes] = Field(default_factory=dict)
+
+    def changes(self, method: str | None) -> dict[str, Any]:
+        """For all methods, or for one."""
+        sections = {"train", *PLUGIN_KINDS}
+        for_all = self.model_dump(include=sections | {"preprocess", "build_tasks"})
+        return merged(for_all, self.methods[method].model_dump()) if method in self.methods else for_all
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -144,6 +173,54 @@ class Params(Section):
     losses: dict[str, dict[str, Any]]
     combiners: dict[str, dict[str, Any]]
     custom: dict[Name, Description]
+    overrides: dict[Name, Override]
+
+    def source(self, dataset: str) -> str:
+        """The data set that a name in ``datasets`` stands for: a file of pipeline/datasets/ or a section of ``custom``."""
+        override = self.overrides.get(dataset)
+        return override.like if override and override.like else dataset
+
+    def sources(self) -> list[str]:
+        """All data sets that there are."""
+        return sorted({*plugins.names("datasets"), *self.custom} - {plugins.CUSTOM})
+
+    def side_tasks(self) -> list[str]:
+        """All side tasks that there can be: the files of pipeline/tasks/ and the relations of own data sets."""
+        own = {name for described in self.custom.values() for name in described.relations}
+        return sorted(own.union(plugins.side_tasks()))
+
+    def of(self, path: Path, dataset: str, method: str | None = None) -> "Params":
+        """The same with what ``overrides`` changes for a data set and, where one is given, for a method on it.
+
+        A data set that is ``like`` another starts from the other's changes.
+
+        Args:
+            path: params.yaml, for error lines.
+            dataset: A name in ``datasets``.
+            method: A name in ``methods``.
+
+        Raises:
+            ParamsError: As ``read_params``.
+        """
+        content = self.model_dump(exclude={"custom", "overrides"})
+        for name in dict.fromkeys((self.source(dataset), dataset)):
+            if override := self.overrides.get(name):
+                content = merged(content, override.changes(method))
+        whole = {**content, "custom": self.custom, "overrides": self.overrides}
+        return _validated(path, whole, ("overrides", dataset, *(("methods", method) if method else ())))
+
+
+def merged(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections are merged key by key, all else is replaced.
+
+    >>> merged({"train": {"lr": 0.1, "dim": 2}}, {"train": {"lr": 0.2}})
+    {'train': {'lr': 0.2, 'dim': 2}}
+    """
+    result = dict(content)
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return result
 
 
 def read_params(path: Path) -> Params:
@@ -163,11 +240,18 @@ def read_params(path: Path) -> Params:
         raise ParamsError(f"{place}: not valid YAML: {' '.join(problem.split())}. Fix: correct this line") from error
     if not isinstance(content, Mapping):
         raise ParamsError(f"{path}: found {content!r}. Fix: write sections ({', '.join(Params.model_fields)})")
+    params = _validated(path, content)
+    for dataset in params.overrides:
+        params.of(path, dataset)
+    return params
+
+
+def _validated(path: Path, content: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Params:
     try:
         params = Params.model_validate(content)
     except pydantic.ValidationError as error:
-        raise ParamsError(*fault_lines(path, error, Params)) from error
-    _check_names(path, params)
+        raise ParamsError(*fault_lines(path, error, Params, prefix)) from error
+    _check_names(path, params, prefix)
     return params
 
 
@@ -188,25 +272,16 @@ def unchanged(path: Path, before: Params, used: Callable[[Params], object]) -> N
         raise InputError(f"{path}: was changed while the stage ran, so its output is thrown away. Fix: run dvc repro again")
 
 
-def side_tasks(params: Params) -> list[str]:
-    """All side tasks that there can be: the files of pipeline/tasks/ and the relations of own data sets."""
-    own = {name for described in params.custom.values() for name in described.relations}
-    return sorted(own.union(plugins.side_tasks()))
-
-
-def datasets(params: Params) -> list[str]:
-    """All data sets that there are: the files of pipeline/datasets/ and the sections of ``custom``."""
-    return sorted({*plugins.names("datasets"), *params.custom} - {plugins.CUSTOM})
-
-
-def _check_names(path: Path, params: Params) -> None:
+def _check_names(path: Path, params: Params, prefix: tuple[str, ...] = ()) -> None:
     """Every name in the lists and sections is that of a plug-in, and every method has its section of options."""
     metrics = [f"{metric}@{k}" for k in params.evaluate.cutoffs for metric in params.evaluate.metrics]
     uses: list[tuple[str, list[str], list[str]]] = [
-        ("datasets", list(params.datasets), datasets(params)),
+        ("datasets", list(params.datasets), sorted({*params.sources(), *params.overrides})),
+        *((f"overrides.{name}", [params.source(name)], params.sources()) for name in params.overrides),
+        *((f"overrides.{name}.methods", list(one.methods), list(params.combiners)) for name, one in params.overrides.items()),
         ("methods", list(params.methods), list(params.combiners)),
-        ("build_tasks.leave_out", list(params.build_tasks.leave_out), side_tasks(params)),
-        ("build_tasks.placebo", list(params.build_tasks.placebo), side_tasks(params)),
+        ("build_tasks.leave_out", list(params.build_tasks.leave_out), params.side_tasks()),
+        ("build_tasks.placebo", list(params.build_tasks.placebo), params.side_tasks()),
         ("train.encoder", [params.train.encoder], plugins.names("encoders")),
         ("train.loss", [params.train.loss], plugins.names("losses")),
         ("evaluate.metrics", list(params.evaluate.metrics), plugins.names("metrics")),
@@ -226,12 +301,12 @@ def _check_names(path: Path, params: Params) -> None:
             if LIKE in options
         ),
         *(
-            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), side_tasks(params))
+            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), params.side_tasks())
             for name, options in params.combiners.items()
         ),
     ]
     problems = [
-        f"{path}: {key}: there is no {name!r}.{closest(name, valid)}"
+        f"{path}: {'.'.join((*prefix, key))}: there is no {name!r}.{closest(name, valid)}"
         for key, found, valid in uses
         for name in found
         if name not in valid

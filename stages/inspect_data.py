@@ -44,7 +44,7 @@ def _inspect(path: Path, params: Params, name: str) -> None:
             dataset.leaks,
         )
     log.info("\nWith preprocess as in %s:", path)
-    chosen = params.preprocess
+    chosen = params.of(path, name).preprocess
     preprocess(raw, min_rating=chosen.min_rating, k=chosen.k_core, splitting=chosen.splitting())
     if raw.relations and (derived := found["relation"][found["derived"]].tolist()):
         problem = "links nearly all that have interactions in common, as if it had been counted on them, held-out ones included"

@@ -2,22 +2,21 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Never
+import time
+from collections.abc import Sequence
+from typing import Never
 
 import pandas as pd
 from safetensors.torch import save
 from tqdm import tqdm
 
-from pipeline import plugins, tracking
+from pipeline import tracking
 from pipeline.data.storage import load_relations, load_split
 from pipeline.files import check_folder, new_folder, read_json, write_json
-from pipeline.learning import Learned, learn_baseline, learn_by_gradients
-from pipeline.options import plugin_options
-from pipeline.params import flat, read_params, unchanged
+from pipeline.learning import learn
+from pipeline.options import described
 from pipeline.provenance import Training
-from pipeline.training import VALIDATION_METRIC, Epoch, make_deterministic, pick_device
+from pipeline.training import VALIDATION_METRIC, Epoch
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -25,45 +24,31 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train; every epoch goes to MLflow as it ends."""
-    paths = ["params", "rule", "processed", "tasks", "out"]
-    args = parser(__doc__, *paths, names=["dataset", "method", "seed"]).parse_args(argv)
-    params, seed, method = read_params(args.params), int(args.seed), read_json(args.rule)
-    rule, chosen = (method["rule"], method["options"]), {"encoders": params.train.encoder, "losses": params.train.loss}
-    parts = {kind: (name, plugin_options(args.params, params, kind, name)) for kind, name in chosen.items()}
-    make_deterministic(params.train.threads)
+    arguments = parser(__doc__, "settings", "processed", "tasks", "out", names=["dataset", "method", "seed"])
+    args = arguments.parse_args(argv)
+    check_folder(args.settings.parents[2])
+    settings, seed = read_json(args.settings), int(args.seed)
     split, relations = load_split(check_folder(args.processed)), load_relations(check_folder(args.tasks))
     name = f"{args.dataset}/{args.method}/{seed}"
-    sections = params.model_dump(mode="json", include={"preprocess", "build_tasks", "train"})
-    # Not under the method's name: methods share columns in MLflow.
-    options: dict[str, Any] = {"rule": {"name": method["rule"], **method["options"]}}
-    if plugins.method_kind(method["rule"]) == "baselines":
-        learn: Callable[..., Learned] = partial(learn_baseline, rule, split, seed)
-        sections.pop("train")
-    else:
-        device = pick_device(params.train.device)
-        log.info("%s on %s, tasks: %s", name, device, ", ".join(relation.name for relation in relations))
-        settings: dict[str, Any] = {"encoder": parts["encoders"], "loss": parts["losses"], "loop": params.train.loop()}
-        learn = partial(learn_by_gradients, rule, relations, split, seed, device, dim=params.train.dim, **settings)
-        options |= {kind: dict([part]) for kind, part in parts.items()}
-    described = {"dataset": args.dataset, "method": args.method, "seed": seed, **flat(sections | options)}
+    params = {"dataset": args.dataset, "method": args.method, "seed": seed, **described(settings)}
     inputs = {"processed": args.processed, "tasks": args.tasks}
-    with tracking.live_run(Training(args.dataset, name, described, inputs, args.out)) as live:
-        with tqdm(total=params.train.epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
+    started = time.monotonic()
+    with tracking.live_run(Training(args.dataset, name, params, inputs, args.out)) as live:
+        n_epochs = settings.get("train", {}).get("epochs", 1)
+        with tqdm(total=n_epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
 
             def on_epoch(epoch: Epoch) -> None:
-                live.log_epoch(epoch.row())
+                live.log_epoch(epoch.row() | {tracking.SECONDS: time.monotonic() - started})
                 _show(bar, name, epoch)
 
-            learned = learn(on_epoch=on_epoch)
+            learned = learn(settings, relations, split, seed, on_epoch)
         best = max(learned.history, key=lambda row: row[VALIDATION_METRIC])
         log.info("%s: best epoch %d, NDCG@20 on validation %.4f", name, best["epoch"], best[VALIDATION_METRIC])
         with new_folder(args.out) as out:
             for file, tensors in (("embeddings", learned.tables), ("state", learned.state)):
                 (out / f"{file}.safetensors").write_bytes(save(dict(tensors)))
             pd.DataFrame(learned.history).to_csv(out / "history.csv", index=False)
-            write_json(out / "model.json", {"params": described, "best": best})
-            used = {**chosen, "combiners": args.method}.items()
-            unchanged(args.params, params, lambda p: (p.train, *(getattr(p, kind).get(one) for kind, one in used)))
+            write_json(out / "model.json", {"params": params, "best": best})
 
 
 def _show(bar: "tqdm[Never]", name: str, epoch: Epoch) -> None:

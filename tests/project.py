@@ -44,15 +44,15 @@ class Project:
     def data(self) -> None:
         raw, processed, tasks = self._data_paths("raw", "processed", "tasks")
         self.run(check.main, params="params.yaml", out="checked")
-        record = f"checked/datasets/{self.dataset}.json"
+        record, *chosen = (f"checked/{self.dataset}/{name}.json" for name in ("download", "preprocess", "build_tasks"))
         self.run(download.main, record=record, out=raw)
-        self.run(preprocess.main, params="params.yaml", record=record, raw=raw, out=processed)
-        self.run(build_tasks.main, params="params.yaml", processed=processed, out=tasks)
+        self.run(preprocess.main, settings=chosen[0], record=record, raw=raw, out=processed)
+        self.run(build_tasks.main, settings=chosen[1], processed=processed, out=tasks)
 
     def train(self, method: str) -> Path:
         processed, tasks = self._data_paths("processed", "tasks")
-        out, rule = self.model(method), f"checked/methods/{method}.json"
-        paths = {"params": "params.yaml", "rule": rule, "processed": processed, "tasks": tasks, "out": out}
+        out, settings = self.model(method), f"checked/{self.dataset}/methods/{method}.json"
+        paths = {"settings": settings, "processed": processed, "tasks": tasks, "out": out}
         self.run(train.main, *self._names(method), **paths)
         return self.root / out
 

@@ -13,20 +13,16 @@ from tests.sources import ROOT, project_files, with_imports
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
 
-# Kinds of plug-ins that a stage loads by name; "one" where its deps name the plug-in in use, "all" where the folder.
-LOADED = {
-    "check": {},  # runs every time
-    "download": {},  # the data set by data/checked/datasets/, which holds its checksums
-    "preprocess": {},
-    "build_tasks": {"tasks": "all"},
-    "train": {"encoders": "one", "losses": "one"},  # the rule by data/checked/methods/, which holds its checksums
-    "evaluate": {"metrics": "all"},
-    "track": {},
-    "compare": {},
-}
-IN_USE = {
-    "encoders": "${train.encoder}",
-    "losses": "${train.loss}",
+# Kinds of plug-ins that a stage loads by name and whose folders are among its deps.
+LOADED: dict[str, list[str]] = {
+    "check": [],  # runs every time
+    "download": [],  # the data set by data/checked/, which holds its checksums
+    "preprocess": [],
+    "build_tasks": ["tasks"],
+    "train": [],  # rule, encoder and loss by data/checked/, which holds their checksums
+    "evaluate": ["metrics"],
+    "track": [],
+    "compare": [],
 }
 
 
@@ -43,12 +39,9 @@ def test_deps_are_complete(stage: str) -> None:
     if STAGES[stage].get("always_changed"):
         return
     deps = set(STAGES[stage]["deps"])
-    for kind, which in LOADED[stage].items():
+    for kind in LOADED[stage]:
         plug_ins = [f"pipeline/{kind}/{name}.py" for name in plugins.names(kind)]
-        if which == "all":
-            assert f"pipeline/{kind}" in deps
-        else:
-            assert f"pipeline/{kind}/{IN_USE[kind]}.py" in deps
+        assert f"pipeline/{kind}" in deps
         needed = with_imports(plug_ins) - set(plug_ins)
         assert {path for path in needed if not covered(path, deps)} == set()
     assert {path for path in with_imports([f"stages/{stage}.py"]) if not covered(path, deps)} == set()

@@ -30,7 +30,8 @@ def test_every_section_of_our_params_can_be_built(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(OURS.read_text().replace("  - single_task\n  - equal_weights\n  - pmtrec\n", names))
     params = read_params(path)
-    assert list(check_all_options(path, params)) == list(params.methods) == list(PARAMS.combiners)
+    check_all_options(path, params)
+    assert list(params.methods) == list(PARAMS.combiners)
 
 
 def test_a_pmtrec_section_that_is_left_empty_is_ours() -> None:

@@ -19,7 +19,7 @@ from pipeline.metrics.recall import recall
 from pipeline.training import fit
 
 SPLITTING = Splitting("random", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
-LOOP: dict[str, Any] = {"optimizer": "adam", "batch_size": 2048, "patience": 10, "seed": 0}
+LOOP: dict[str, Any] = {"optimizer": "adam", "batch_size": 2048, "patience": 15, "seed": 0}
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ LOOP: dict[str, Any] = {"optimizer": "adam", "batch_size": 2048, "patience": 10,
     ("encoder", "loop", "published"),
     [
         (("mf", {}), {"lr": 2e-3, "weight_decay": 0.5, "epochs": 150}, 0.1761),
-        (("lightgcn", {"layers": 2}), {"lr": 5e-3, "weight_decay": 0.2, "epochs": 100}, 0.2064),
+        (("lightgcn", {"layers": 2}), {"lr": 5e-3, "weight_decay": 0.1, "epochs": 250}, 0.2064),
     ],
     ids=["BPR", "LightGCN"],
 )

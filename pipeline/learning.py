@@ -13,7 +13,7 @@ from pipeline.data.relation import Relation
 from pipeline.data.splitting import Split
 from pipeline.evaluation import ItemLists, per_user, ranking_tables
 from pipeline.metrics.ndcg import ndcg
-from pipeline.params import Train
+from pipeline.sections import Train
 from pipeline.training import VALIDATION_CUTOFF, VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
 
 __all__ = ["Learned", "learn"]

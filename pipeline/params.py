@@ -3,11 +3,9 @@
 What plug-ins ask of their own sections is checked in ``pipeline.options``.
 """
 
-import math
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any
 
 import pydantic
 from pydantic import Field
@@ -16,117 +14,16 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
 from pipeline.data.description import Description, Name
-from pipeline.data.splitting import Splitting
 from pipeline.errors import InputError, ParamsError, closest
 from pipeline.faults import fault_lines
 from pipeline.section import Section
+from pipeline.sections import BuildTasks, Compare, Evaluate, OneOrMore, Preprocess, Train, Tune
 
-__all__ = ["LIKE", "PLUGIN_KINDS", "BuildTasks", "Params", "Preprocess", "Train", "flat", "merged", "read_params", "unchanged"]
+__all__ = ["LIKE", "PLUGIN_KINDS", "Params", "flat", "merged", "read_params", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
 LIKE = "like"
 """Key of a section of ``combiners`` that starts from another method (see ``pipeline.options.method_of``)."""
-
-
-def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError("every entry once")
-    return values
-
-
-_T = TypeVar("_T")
-# A YAML list is a Python list, which strict mode refuses for a tuple.
-_Listed = Annotated[tuple[_T, ...], Field(strict=False), pydantic.AfterValidator(_unique)]
-_List = Annotated[_Listed[_T], Field(min_length=1)]
-
-
-class Preprocess(Section):
-    """Section ``preprocess``."""
-
-    min_rating: float | None
-    k_core: Annotated[int, Field(ge=0)]
-    split: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
-    ratios: Annotated[tuple[float, float, float], Field(strict=False)]
-    last_n: Annotated[int, Field(ge=1, le=1_000_000)]
-    dates: tuple[str, str] | None
-    split_seed: Annotated[int, Field(ge=0)]
-    cold: Literal["keep", "drop"]
-
-    @pydantic.field_validator("ratios")
-    @classmethod
-    def _sum_to_one(cls, ratios: tuple[float, float, float]) -> tuple[float, float, float]:
-        if not (min(ratios) > 0 and math.isclose(sum(ratios), 1)):
-            raise ValueError("three shares > 0 that sum to 1 (train, valid, test)")
-        return ratios
-
-    @pydantic.field_validator("dates", mode="before")
-    @classmethod
-    def _in_order(cls, dates: object) -> tuple[str, str] | None:
-        """Two days as 2024-05-31; YAML makes dates of them where they are not in quotes."""
-        if dates is None:
-            return None
-        try:
-            valid, test = (day if isinstance(day, date) else date.fromisoformat(day) for day in cast("list[Any]", dates))
-        except (TypeError, ValueError):
-            raise ValueError("two dates, as 2024-05-31: the first of valid and the first of test") from None
-        if not valid < test:
-            raise ValueError("the first date of valid before the first date of test")
-        return valid.isoformat(), test.isoformat()
-
-    def splitting(self) -> Splitting:
-        """The same as the library takes it."""
-        return Splitting(self.split, self.ratios, self.last_n, self.dates, self.split_seed, self.cold)
-
-
-class BuildTasks(Section):
-    """Section ``build_tasks``."""
-
-    leave_out: _Listed[str]
-    placebo: dict[str, Literal["rewired", "shuffled"]]
-    placebo_seed: Annotated[int, Field(ge=0)]
-
-
-class Train(Section):
-    """Section ``train``."""
-
-    encoder: str
-    loss: str
-    dim: Annotated[int, Field(ge=1)]
-    optimizer: Literal["adam", "dense_adam", "adagrad", "rowwise_adagrad", "sgd"]
-    lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    batch_size: Annotated[int, Field(ge=1)]
-    negatives: Literal["uniform", "popularity", "hard"]
-    epochs: Annotated[int, Field(ge=1)]
-    patience: Annotated[int, Field(ge=1)]
-    device: Literal["auto", "cpu", "cuda", "mps"]
-    threads: Annotated[int, Field(ge=1)]
-
-    def loop(self) -> dict[str, Any]:
-        """Keyword arguments of ``fit``."""
-        return self.model_dump(exclude={"encoder", "loss", "dim", "device", "threads"})
-
-    @pydantic.field_validator("weight_decay")
-    @classmethod
-    def _shrinks(cls, weight_decay: float, info: pydantic.ValidationInfo) -> float:
-        lr = info.data.get("lr", 0.0)
-        if not lr * weight_decay < 1:
-            raise ValueError(f"less than 1 / lr = {1 / lr:g}: a step shrinks a row by the factor 1 - lr * weight_decay")
-        return weight_decay
-
-
-class Evaluate(Section):
-    """Section ``evaluate``."""
-
-    metrics: _List[str]
-    cutoffs: _List[Annotated[int, Field(ge=1)]]
-
-
-class Compare(Section):
-    """Section ``compare``."""
-
-    method: str
-    metric: str
 
 
 class _Changes(Section):
@@ -161,14 +58,15 @@ class Override(_Changes):
 class Params(Section):
     """The whole of params.yaml."""
 
-    datasets: _List[str]
-    methods: _List[str]
-    seeds: _List[Annotated[int, Field(ge=0)]]
+    datasets: OneOrMore[str]
+    methods: OneOrMore[str]
+    seeds: OneOrMore[Annotated[int, Field(ge=0)]]
     preprocess: Preprocess
     build_tasks: BuildTasks
     train: Train
     evaluate: Evaluate
     compare: Compare
+    tune: Tune
     encoders: dict[str, dict[str, Any]]
     losses: dict[str, dict[str, Any]]
     combiners: dict[str, dict[str, Any]]
@@ -208,6 +106,14 @@ class Params(Section):
                 content = merged(content, override.changes(method))
         whole = {**content, "custom": self.custom, "overrides": self.overrides}
         return _validated(path, whole, ("overrides", dataset, *(("methods", method) if method else ())))
+
+    def with_changes(self, dataset: str, method: str, changes: Mapping[str, Any]) -> "Params":
+        """The same with more that is other for a method on a data set."""
+        override = self.overrides.get(dataset, Override())
+        old = override.methods.get(method, _Changes()).model_dump()
+        methods = {**override.methods, method: _Changes.model_validate(merged(old, changes))}
+        changed = override.model_copy(update={"methods": methods})
+        return self.model_copy(update={"overrides": {**self.overrides, dataset: changed}})
 
 
 def merged(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""MLflow: the only module that imports it.
+"""The MLflow run of a training.
 
 A run is found again by the *content* of what it made: a tag holds the hash, as DVC computes it, of its model's folder. So no
 run id is in any output, and outputs that DVC took from a cache belong to the run that first made them. Tracking never makes
 a training fail: a server that does not answer is warned of once, and the ``track`` stage writes the run from the files.
 """
 
-import fcntl
 import logging
 import os
 import time
@@ -21,6 +20,7 @@ from pipeline.errors import MachineError
 from pipeline.files import dvc_hash
 from pipeline.provenance import PROCESS, Training, process_is_gone, source_tags
 from pipeline.recommender import ANSWER, REQUIREMENTS
+from pipeline.tracking_store import connect, experiment_of, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -49,8 +49,8 @@ class LiveRun:
         self._training = training
         self._client: MlflowClient | None = None
         with self._tolerant():
-            client = _connect()
-            self._experiment_id = _experiment(client, training.dataset)
+            client = connect()
+            self._experiment_id = experiment_of(client, training.dataset)
             _end_orphans(client, self._experiment_id, training.name)
             self._run_id = _create_run(client, self._experiment_id, training)
             self._client = client
@@ -87,7 +87,7 @@ class LiveRun:
         # Whatever the tracking server, its client or its database does wrong must not cost a training.
         except Exception as error:  # noqa: BLE001
             self._client = None
-            log.warning("mlflow: %s. Training goes on; the track stage writes the run later", _first_line(error))
+            log.warning("mlflow: %s. Training goes on; the track stage writes the run later", first_line(error))
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def record(
         MachineError: If the tracking server or database cannot be used.
     """
     try:
-        client = _connect()
+        client = connect()
         run = _find_or_restore(client, training, history)
         run_id, tags = str(run.info.run_id), run.data.tags
         if tags.get(_PACKAGED) != tags[MODEL]:
@@ -149,12 +149,12 @@ def record(
     except Exception as error:
         remote = os.environ.get("MLFLOW_TRACKING_URI")
         fix = f"see that {remote or 'mlflow.db'} can be used, then run dvc repro; nothing is trained again"
-        raise MachineError(f"mlflow: {_first_line(error)}. Fix: {fix}") from error
+        raise MachineError(f"mlflow: {first_line(error)}. Fix: {fix}") from error
     return run_id
 
 
 def _find_or_restore(client: "MlflowClient", training: Training, history: pd.DataFrame) -> "Run":
-    made, experiment_id = dvc_hash(training.model), _experiment(client, training.dataset)
+    made, experiment_id = dvc_hash(training.model), experiment_of(client, training.dataset)
     _end_orphans(client, experiment_id, training.name)
     if run := _find(client, experiment_id, training.name, made):
         return run
@@ -165,48 +165,6 @@ def _find_or_restore(client: "MlflowClient", training: Training, history: pd.Dat
     client.set_tag(run_id, MODEL, made)
     client.set_terminated(run_id, "FINISHED")
     return client.get_run(run_id)
-
-
-def _connect() -> "MlflowClient":
-    """A client of MLFLOW_TRACKING_URI, else of a database at the project's root that is made on first use."""
-    # By default a dead server blocks for minutes a call.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    import mlflow  # takes seconds, so only where something is logged
-
-    for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root() / 'mlflow.db'}"
-    with _first_use():
-        client = mlflow.MlflowClient(uri)
-        client.search_experiments(max_results=1)
-    return client
-
-
-@contextmanager
-def _first_use() -> Iterator[None]:
-    """One process at a time: several first users at once would crash while creating tables or an experiment."""
-    with (_root() / ".mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _root() -> Path:
-    """The project's root; also in the copy that ``dvc exp run --temp`` works in."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
-
-
-def _experiment(client: "MlflowClient", dataset: str) -> str:
-    name = f"pmtrec-{dataset}"
-    with _first_use():
-        if experiment := client.get_experiment_by_name(name):
-            if experiment.lifecycle_stage == "deleted":  # in the UI, by hand; its name stays taken
-                client.restore_experiment(experiment.experiment_id)
-            return str(experiment.experiment_id)
-        # A server knows where to put artifacts; beside a database it would be the current folder, wherever that is.
-        beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
-        # The kind opens the UI's pages for training rather than those for language models.
-        return str(client.create_experiment(name, beside, {"mlflow.experimentKind": "custom_model_development"}))
 
 
 def _create_run(client: "MlflowClient", experiment_id: str, training: Training) -> str:
@@ -292,7 +250,3 @@ def _log_model(client: "MlflowClient", recommender: Path, example_user: str, run
         input_example=pd.DataFrame({"user_id": [example_user]}),
         pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", *REQUIREMENTS)],
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:300]

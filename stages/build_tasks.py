@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pipeline.data.placebo import placebo
 from pipeline.data.storage import load_sides, load_split, save_relations
 from pipeline.files import check_folder, new_folder, read_json
-from pipeline.params import BuildTasks
 from pipeline.relations import build_relations
+from pipeline.sections import BuildTasks
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pipeline.data.preprocessing import preprocess
 from pipeline.data.storage import save_processed
 from pipeline.dataset_record import open_dataset
 from pipeline.files import check_folder, new_folder, read_json
-from pipeline.params import Preprocess
+from pipeline.sections import Preprocess
 from stages._stage import parser, run
 
 

@@ -73,6 +73,8 @@ class PMTRec(Combiner):
         focus_end: l(1), in [0, 1].
         without_main: An entity that the main task did not touch: ``"fade"`` its weights sum to 1 - l(s), ``"keep"`` they sum
             to 1.
+        exchanged: Entities of one table that the same tasks touched exchange the weights of GMB at random. A control: what is
+            lost by it is what makes weights personal.
 
     Raises:
         ValueError: If an option is out of range.
@@ -98,6 +100,7 @@ class PMTRec(Combiner):
         warm_up: float = 0.0,
         focus_end: float = 1.0,
         without_main: Literal["fade", "keep"] = "fade",
+        exchanged: bool = False,
     ) -> None:
         super().__init__(tasks, tables)
         if not temperature > 0:
@@ -111,17 +114,19 @@ class PMTRec(Combiner):
         self.granularity, self.scale, self.weights, self.temperature = granularity, scale, weights, temperature
         self.norm_decay, self.length, self.relax = norm_decay, length, relax
         self.focus, self.schedule, self.warm_up, self.focus_end = focus, schedule, warm_up, focus_end
-        self.without_main = without_main
+        self.without_main, self.exchanged = without_main, exchanged
         self.register_buffer("norms", torch.zeros(len(tasks), n_states(granularity, tables) if norm_decay else 0))
         self.register_buffer("scales", torch.zeros(len(tasks), len(tables)))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
         """See the class."""
-        per_entity = self.granularity == "entity" and self.scale != "running" and not self.norm_decay and self.length != "main"
-        if per_entity and kernels.is_compiled_for(gradients.values):
+        plain = not (self.norm_decay or self.exchanged) and self.scale != "running" and self.length != "main"
+        if plain and self.granularity == "entity" and kernels.is_compiled_for(gradients.values):
             return self._in_one_pass(gradients, self.focus_at(step.progress))
         groups = Groups(gradients, self.granularity, len(self.tables))
         weights = self._balance(self._comparable_norms(groups), groups.present)
+        if self.exchanged:
+            weights = weights[:, _exchange(groups, step.generator)]
         weights = self._focus(weights, groups.present[0], self.focus_at(step.progress))
         if self.length != "mean":
             weights = weights * groups.present.sum(dim=0)  # |A(e)|
@@ -211,6 +216,17 @@ class PMTRec(Combiner):
         if not (self.focus == "convex" and self.without_main == "fade"):
             side = torch.where(main, side, weights[1:] * ((1 - focus) if self.without_main == "fade" else 1.0))
         return torch.cat([first.unsqueeze(0), side])
+
+
+def _exchange(groups: Groups, generator: torch.Generator) -> Tensor:
+    """Another group for each ``[n_groups]``: in random order, those of one table that the same tasks touched change places."""
+    kind = groups.tables
+    for present in groups.present:
+        kind = 2 * kind + present
+    shuffled = torch.randperm(kind.numel(), generator=generator).to(kind.device)
+    other = torch.empty_like(shuffled)
+    other[torch.argsort(kind, stable=True)] = shuffled[torch.argsort(kind[shuffled], stable=True)]
+    return other
 
 
 def _with_length_of_main(gradients: RowGradients, combined: Combined, relax: float) -> Combined:

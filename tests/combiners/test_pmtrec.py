@@ -261,3 +261,20 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
     with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
         build("pmtrec", **options)
     assert str(refused.value) == message
+
+
+def test_exchanged_weights_are_those_of_others_of_the_same_table_and_tasks() -> None:
+    generator = torch.Generator().manual_seed(0)
+    present = torch.rand(3, 200, generator=generator) < 0.6
+    present[0, present.sum(0) == 0] = True
+    values = torch.randn(3, 200, 5, generator=generator, dtype=torch.float64) * present.unsqueeze(2)
+    gradients = RowGradients(torch.arange(200), (torch.arange(200) >= 120).long(), values, present)
+    own, others = (pmtrec(gradients, 0.3, exchanged=exchanged).weights for exchanged in (False, True))
+    assert own is not None
+    assert others is not None
+    assert not torch.equal(own, others)
+    kinds = torch.cat([gradients.tables[None], gradients.present.long()]).T
+    for kind in kinds.unique(dim=0):
+        rows = (kinds == kind).all(dim=1)
+        mine, theirs = (sorted(map(tuple, found[:, rows].T.tolist())) for found in (own, others))
+        assert mine == theirs

@@ -1,0 +1,176 @@
+"""A search for the settings of one method on one data set: the same number of trials for each, judged on validation alone."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from pipeline import plugins
+from pipeline.errors import DivergedError
+from pipeline.options import settings
+from pipeline.params import Params
+from pipeline.sections import Choices, Range
+from pipeline.training import Epoch
+
+__all__ = ["Search", "Trial", "at_an_edge", "nested", "space_of"]
+
+_WARM_UP = 10  # epochs before a trial is compared with others
+_FIRST = 4  # trials before any is stopped early, and before TPE has enough to learn from
+_EDGE = 0.05  # of the range: a best value so close to an end says that the range was too small
+
+Space = Mapping[str, Range | Choices]
+
+
+def space_of(params: Params, rule: str, method: str) -> dict[str, Range | Choices]:
+    """The part of ``tune.space`` that concerns a method: a baseline has no ``train``, encoder and loss."""
+    own = params.tune.methods.get(method, {})
+    return {**({} if plugins.method_kind(rule) == "baselines" else params.tune.space), **own}
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Key paths as sections.
+
+    >>> nested({"train.lr": 0.1, "train.dim": 2})
+    {'train': {'lr': 0.1, 'dim': 2}}
+    """
+    sections: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        section = sections
+        for name in path:
+            section = section.setdefault(name, {})
+        section[last] = value
+    return sections
+
+
+def at_an_edge(space: Space, values: Mapping[str, Any]) -> list[str]:
+    """The keys whose values lie within a twentieth of an end of their range."""
+
+    def place(key: str, of: Range) -> float:
+        scale = math.log if of.log else float
+        return (scale(values[key]) - scale(of.low)) / (scale(of.high) - scale(of.low))
+
+    ranges = {key: of for key, of in space.items() if isinstance(of, Range)}
+    return [key for key, of in ranges.items() if not _EDGE < place(key, of) < 1 - _EDGE]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a search.
+
+    Attributes:
+        number: From 0, in the order of time.
+        values: Key path -> value.
+        state: ``COMPLETE``, or ``PRUNED`` if it was stopped early.
+        history: Epoch -> best validation NDCG@20 so far; empty if the training diverged in the first.
+    """
+
+    number: int
+    values: dict[str, Any]
+    state: str
+    history: dict[int, float]
+
+    @property
+    def valid_ndcg(self) -> float:
+        """The best of its epochs."""
+        return max(self.history.values(), default=0.0)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The trials of one method on one data set, kept in a database: what is there is not done again.
+
+    They go by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) and start with the settings of params.yaml
+    as they are. A trial that after some epochs is below the median of the others at that epoch is stopped and counts as one.
+
+    Attributes:
+        path: params.yaml.
+        params: What it says.
+        dataset, method: Which one.
+        storage: URL of the database.
+    """
+
+    path: Path
+    params: Params
+    dataset: str
+    method: str
+    storage: str
+
+    def space(self) -> Space:
+        """Of this method."""
+        return space_of(self.params, self._settings({})["rule"]["name"], self.method)
+
+    def _settings(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return settings(
+            self.path, self.params.with_changes(self.dataset, self.method, nested(values)), self.dataset, self.method
+        )
+
+    def name(self) -> str:
+        """Of other settings around it or another space, it is another search."""
+        space = {key: of.model_dump() for key, of in self.space().items()}
+        around = json.dumps([space, self._settings({}), self.params.tune.seed], sort_keys=True)
+        return f"{self.dataset}/{self.method}/{hashlib.sha256(around.encode()).hexdigest()[:12]}"
+
+    def _study(self) -> optuna.Study:
+        study = optuna.create_study(
+            storage=self.storage,
+            study_name=self.name(),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST, n_warmup_steps=_WARM_UP),
+            direction="maximize",
+            load_if_exists=True,
+        )
+        # A resumed search goes on with other random numbers than those that it began with.
+        seed = self.params.tune.seed + len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=seed)
+        return study
+
+    def run(self, train: Callable[[dict[str, Any], Callable[[Epoch], None]], object]) -> list[Trial]:
+        """Do the trials that are missing, and return all.
+
+        Args:
+            train: Takes settings (see ``pipeline.options.settings``) and what to call as an epoch ends.
+        """
+        space, study = self.space(), self._study()
+        for trial in study.get_trials(states=[TrialState.RUNNING]):  # of a search that was killed
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)  # has no public name
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        if not study.trials:
+            study.enqueue_trial({key: _value(self.params.of(self.path, self.dataset, self.method), key) for key in space})
+
+        def objective(trial: optuna.Trial) -> float:
+            values = {key: of.suggest(trial, key) for key, of in space.items()}
+            trial.set_user_attr("values", values)
+            best = 0.0
+
+            def on_epoch(epoch: Epoch) -> None:
+                nonlocal best
+                best = max(best, epoch.valid_ndcg)
+                trial.report(best, epoch.number)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+
+            try:
+                train(self._settings(values), on_epoch)
+            except DivergedError as error:  # as bad as can be, and worth knowing to the sampler
+                trial.set_user_attr("diverged", str(error))
+                return 0.0
+            return best
+
+        if (left := self.params.tune.trials - len(study.get_trials(deepcopy=False, states=ended))) > 0:
+            study.optimize(objective, n_trials=left)
+        trials = study.get_trials(deepcopy=False, states=ended)
+        return [Trial(t.number, t.user_attrs["values"], t.state.name, dict(t.intermediate_values)) for t in trials]
+
+
+def _value(params: Params, key: str) -> Any:
+    """What params.yaml says at a key path; an option that it leaves out is not tried first."""
+    section: Any = params.model_dump()
+    for name in key.split("."):
+        section = section[name]
+    return section

@@ -6,17 +6,26 @@ from typing import Any
 import scipy.sparse
 import threadpoolctl
 import torch
+from implicit.recommender_base import ModelFitError
 from torch import Tensor
 
 from pipeline.baselines._base import interaction_matrix
 from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.errors import DivergedError
 
 __all__ = ["factors"]
 
 
 def factors(make: Callable[[], Any], train: Relation) -> Mapping[str, Tensor]:
-    """Make and fit a model of implicit and take its factors, whose inner products are its scores."""
+    """Make and fit a model of implicit and take its factors, whose inner products are its scores.
+
+    Raises:
+        DivergedError: If they are not finite.
+    """
     with threadpoolctl.threadpool_limits(1, "blas"):  # several threads inside its own would burn the cores for nothing
         model = make()
+        try:
         model.fit(scipy.sparse.csr_matrix(interaction_matrix(train)), show_progress=False)
+    except ModelFitError as error:
+        raise DivergedError(f"training: implicit: {error}. Fix: lower the learning rate or raise the regularization") from error
     return {USER: torch.from_numpy(model.user_factors).clone(), ITEM: torch.from_numpy(model.item_factors).clone()}

@@ -22,6 +22,7 @@ from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
 
+_NULL = "tag:yaml.org,2002:null"
 _LONG = 2**16  # characters of a line of YAML: no line is broken
 
 
@@ -54,6 +55,8 @@ def _write(path: Path, dataset: str, method: str, values: dict[str, Any]) -> Non
     """Into params.yaml, whose comments stay."""
     yaml = YAML()
     yaml.width = _LONG
+    yaml.indent(sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), lambda representer, _: representer.represent_scalar(_NULL, "null"))
     content = yaml.load(path)
     methods = content["overrides"].setdefault(dataset, CommentedMap()).setdefault("methods", CommentedMap())
     changed = CommentedMap(merged(methods.get(method) or {}, nested(values)))

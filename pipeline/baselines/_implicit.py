@@ -25,7 +25,7 @@ def factors(make: Callable[[], Any], train: Relation) -> Mapping[str, Tensor]:
     with threadpoolctl.threadpool_limits(1, "blas"):  # several threads inside its own would burn the cores for nothing
         model = make()
         try:
-        model.fit(scipy.sparse.csr_matrix(interaction_matrix(train)), show_progress=False)
-    except ModelFitError as error:
-        raise DivergedError(f"training: implicit: {error}. Fix: lower the learning rate or raise the regularization") from error
+            model.fit(scipy.sparse.csr_matrix(interaction_matrix(train)), show_progress=False)
+        except ModelFitError as error:
+            raise DivergedError(f"training: implicit: {error}. Fix: lower lr or raise regularization") from error
     return {USER: torch.from_numpy(model.user_factors).clone(), ITEM: torch.from_numpy(model.item_factors).clone()}

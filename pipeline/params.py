@@ -147,8 +147,9 @@ def read_params(path: Path) -> Params:
     if not isinstance(content, Mapping):
         raise ParamsError(f"{path}: found {content!r}. Fix: write sections ({', '.join(Params.model_fields)})")
     params = _validated(path, content)
-    for dataset in params.overrides:
-        params.of(path, dataset)
+    for dataset, override in params.overrides.items():
+        for method in (None, *override.methods):
+            params.of(path, dataset, method)
     return params
 
 

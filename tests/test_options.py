@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipeline.options import check_all_options, method_of
+from pipeline.options import check_all_options, described, method_of, settings
 from pipeline.params import read_params
 
 OURS = Path(__file__).parent.parent / "params.yaml"
@@ -38,3 +38,18 @@ def test_a_pmtrec_section_that_is_left_empty_is_ours() -> None:
     """The defaults of the rule and what params.yaml says are the same."""
     empty = PARAMS.model_copy(update={"combiners": {"pmtrec": {}}})
     assert method_of(OURS, empty, "pmtrec") == method_of(OURS, PARAMS, "pmtrec")
+
+
+def test_settings_are_all_that_decides_a_training() -> None:
+    found = settings(OURS, PARAMS, "demo", "pmtrec_softmax")
+    assert found["rule"]["name"] == "pmtrec"
+    assert found["rule"]["options"]["weights"] == "softmax"
+    assert (found["encoder"]["name"], found["loss"]["name"]) == (PARAMS.train.encoder, PARAMS.train.loss)
+    assert found["train"] == PARAMS.train.model_dump(mode="json")
+    assert {"combiners/pmtrec.py", "encoders/mf.py", f"losses/{PARAMS.train.loss}.py"} <= set(found["sources"])
+    paths = described(found)
+    assert (paths["rule.name"], paths["rule.weights"], paths["train.lr"]) == ("pmtrec", "softmax", PARAMS.train.lr)
+
+
+def test_settings_of_a_baseline_have_nothing_that_it_does_not_use() -> None:
+    assert set(settings(OURS, PARAMS, "demo", "ease")) == {"rule", "preprocess", "sources"}

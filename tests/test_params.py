@@ -46,7 +46,7 @@ def test_our_own_params_are_right() -> None:
             "train.optimizer: found 'adamw'. Fix: write 'adam', 'dense_adam', 'adagrad', 'rowwise_adagrad' or 'sgd'",
         ),
         (
-            "weight_decay: 1.0",
+            "weight_decay: 0.0",
             "weight_decay: 200",
             "train.weight_decay: found 200. Fix: write less than 1 / lr = 200: a step shrinks a row by the factor "
             "1 - lr * weight_decay",
@@ -97,7 +97,7 @@ def test_our_own_params_are_right() -> None:
             "    temperature: 0.5",
             "    temperatur: 0.5",
             "combiners.pmtrec.temperatur: unknown key. Fix: write 'temperature' (valid: granularity, scale, weights, "
-            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main)",
+            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
         ),
         (
             "    temperature: 0.5",
@@ -127,7 +127,7 @@ def test_our_own_params_are_right() -> None:
             "like: pmtrec, focus: none",
             "like: pmtrec, focuss: none",
             "combiners.pmtrec_without_focus.focuss: unknown key. Fix: write 'focus' (valid: granularity, scale, weights, "
-            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main)",
+            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
         ),
         (
             "  stch: {}",
@@ -193,3 +193,64 @@ def test_dates_are_one_form_however_they_are_written(tmp_path: Path) -> None:
     for dates in ("[2024-05-31, 2024-06-01]", "['20240531', '2024-06-01']", "['2024-W22-5', 2024-06-01]"):
         params = read_params(changed(tmp_path, "dates: null", f"dates: {dates}"))
         assert params.preprocess.dates == ("2024-05-31", "2024-06-01")
+
+
+OVERRIDES = """
+overrides:
+  lastfm:
+    train: {dim: 16}
+    methods:
+      pmtrec: {train: {lr: 0.001}, combiners: {pmtrec: {focus_end: 0.9}}}
+  lastfm_rewired:
+    like: lastfm
+    build_tasks: {placebo: {social: rewired}}
+    train: {epochs: 3}
+"""
+
+
+def with_overrides(folder: Path, text: str = OVERRIDES) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(OURS.read_text().partition("overrides:")[0] + text)
+    return path
+
+
+def test_overrides_of_a_data_set_of_a_method_and_of_a_name_that_is_like_another(tmp_path: Path) -> None:
+    path = with_overrides(tmp_path)
+    params = read_params(path)
+
+    def train(dataset: str, method: str | None = None) -> tuple[int, float, int]:
+        found = params.of(path, dataset, method)
+        return found.train.dim, found.train.lr, found.train.epochs
+
+    dim, lr, epochs = params.train.dim, params.train.lr, params.train.epochs
+    assert train("demo") == train("demo", "pmtrec") == (dim, lr, epochs)
+    assert train("lastfm") == train("lastfm", "single_task") == (16, lr, epochs)
+    assert train("lastfm", "pmtrec") == (16, 1e-3, epochs)
+    assert train("lastfm_rewired", "pmtrec") == (16, 1e-3, 3)
+    assert params.of(path, "lastfm", "pmtrec").combiners["pmtrec"]["focus_end"] == 0.9
+    assert params.of(path, "lastfm", "pmtrec_softmax").combiners["pmtrec"] == params.combiners["pmtrec"]
+    assert params.of(path, "lastfm_rewired").build_tasks.placebo == {"social": "rewired"}
+    assert (params.source("lastfm_rewired"), params.source("lastfm")) == ("lastfm", "lastfm")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("overrides: {lastfm: {train: {lrr: 1}}}", "overrides.lastfm.train.lrr: unknown key. Fix: write 'lr'"),
+        ("overrides: {lastfm: {train: {lr: -1}}}", "overrides.lastfm.train.lr: found -1. Fix: write greater than 0"),
+        ("overrides: {mine: {train: {lr: 1}}}", "overrides.mine: there is no 'mine'"),
+        ("overrides: {mine: {like: lastfn}}", "overrides.mine: there is no 'lastfn'. Fix: write 'lastfm'"),
+        ("overrides: {yelp: {methods: {pmtrek: {}}}}", "overrides.yelp.methods: there is no 'pmtrek'. Fix: write 'pmtrec'"),
+        ("overrides: {yelp: {build_tasks: {leave_out: [socal]}}}", "overrides.yelp.build_tasks.leave_out: there is no 'socal'"),
+        (
+            "overrides: {yelp: {methods: {pmtrec: {train: {lr: 0}}}}}",
+            "overrides.yelp.methods.pmtrec.train.lr: found 0. Fix: write greater than 0",
+        ),
+        ("overrides: {yelp: {trian: {}}}", "overrides.yelp.trian: unknown key. Fix: write 'train'"),
+    ],
+)
+def test_a_fault_in_an_override_is_named_by_its_place(tmp_path: Path, text: str, line: str) -> None:
+    path = with_overrides(tmp_path, text + "\n")
+    with pytest.raises(ParamsError) as refused:
+        read_whole(path)
+    assert any(found.startswith(f"{path}: {line}") for found in str(refused.value).splitlines()), str(refused.value)

@@ -274,7 +274,7 @@ def test_exchanged_weights_are_those_of_others_of_the_same_table_and_tasks() -> 
     assert others is not None
     assert not torch.equal(own, others)
     kinds = torch.cat([gradients.tables[None], gradients.present.long()]).T
-    for kind in kinds.unique(dim=0):
-        rows = (kinds == kind).all(dim=1)
-        mine, theirs = (sorted(map(tuple, found[:, rows].T.tolist())) for found in (own, others))
+    for kind in set(map(tuple, kinds.tolist())):
+        rows = (kinds == torch.tensor(kind)).all(dim=1)
+        mine, theirs = (sorted(map(tuple, found[:, rows].T.float().tolist())) for found in (own, others))
         assert mine == theirs

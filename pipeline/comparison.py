@@ -9,9 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.stats
 
-__all__ = ["Result", "gains_by_slice", "holm", "leader_board", "to_markdown"]
+__all__ = ["Result", "costs", "gains_by_slice", "holm", "leader_board", "to_markdown"]
+
+Key = tuple[str, str, int]  # data set, method, seed
 
 _CONFIDENCE = 0.95
+_COSTS = {"epochs": "epochs to the best", "seconds": "seconds to the best", "seconds_per_epoch": "seconds per epoch"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Result:
     per_user: pd.DataFrame
 
 
-def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
+def leader_board(results: list[Result], metric: str, ours: str, against: str | None = None) -> pd.DataFrame:
     """One row per data set and method, best first within a data set.
 
     The best baseline is the method other than ``ours`` with the highest mean of ``metric`` on the test part: a choice
@@ -43,6 +46,7 @@ def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
         results: At least one; all methods of a data set have the same users.
         metric: For the order, the best baseline and the differences.
         ours: The method that is not a baseline.
+        against: The method to compare all others with, instead of the best baseline.
 
     Returns:
         ``dataset``, ``method``, ``n_seeds``, a column per metric (mean over seeds) and ``<metric> sd`` (sample standard
@@ -60,7 +64,7 @@ def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
         }
         rows = pd.DataFrame([_summary(dataset, method, group) for method, group in by_method.items()])
         rows = rows.sort_values(metric, ascending=False, ignore_index=True, kind="stable")
-        rivals = rows[rows["method"] != ours]
+        rivals = rows[rows["method"] == against] if against else rows[rows["method"] != ours]
         if len(rivals):
             baseline = str(rivals["method"].iloc[0])
             rows = rows.merge(_differences(by_method, baseline, metric), on="method", how="left")
@@ -68,6 +72,27 @@ def leader_board(results: list[Result], metric: str, ours: str) -> pd.DataFrame:
     columns = ["difference", "low", "high", "relative", "p", "effect", "worse", "ahead", "baseline"]
     board = pd.concat(boards, ignore_index=True)
     return board.reindex(columns=[*board.columns.difference(columns, sort=False), *columns])
+
+
+def costs(histories: Mapping[Key, pd.DataFrame], seconds: Mapping[Key, Mapping[int, float]]) -> pd.DataFrame:
+    """What the trainings took, as medians over the seeds; one row per data set and method of which a time is known.
+
+    Args:
+        histories: (data set, method, seed) -> a row per epoch.
+        seconds: The same -> seconds since the training began, by epoch. Measured as it ran: on a busy machine they say little.
+
+    Returns:
+        ``dataset``, ``method``, ``epochs`` (to the best), ``seconds`` (to the end of the best epoch), ``seconds_per_epoch``.
+    """
+    rows = []
+    for (dataset, method, seed), at in seconds.items():
+        history = histories[dataset, method, seed]
+        best = int(history["epoch"].iloc[int(history["valid/ndcg_at_20"].to_numpy().argmax())])
+        # The first epoch has what is done once, as compiling.
+        per_epoch = (at[max(at)] - at[min(at)]) / (max(at) - min(at)) if len(at) > 1 else at[max(at)]
+        rows.append((dataset, method, best, at[best], per_epoch))
+    table = pd.DataFrame(rows, columns=["dataset", "method", "epochs", "seconds", "seconds_per_epoch"])
+    return table.groupby(["dataset", "method"], sort=False).median().reset_index()
 
 
 def _summary(dataset: str, method: str, group: list[Result]) -> dict[Hashable, Any]:
@@ -178,7 +203,7 @@ def to_markdown(board: pd.DataFrame, metrics: list[str], metric: str) -> str:
         lines += [f"## {dataset}", ""]
         what = "95% interval; p after Holm; effect size d; users worse off; seeds ahead"
         against = f"{metric} against {baseline.iloc[0]} ({what})" if len(baseline) else "difference"
-        header = ["method", "seeds", *metrics, against]
+        header = ["method", "seeds", *metrics, against, *(_COSTS.values() if "seconds" in board else ())]
         lines += ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
         for row in rows.to_dict("records"):
             cells = [
@@ -186,6 +211,7 @@ def to_markdown(board: pd.DataFrame, metrics: list[str], metric: str) -> str:
                 str(row["n_seeds"]),
                 *(_mean_and_sd(row, name) for name in metrics),
                 _gain(row),
+                *("-" if pd.isna(row[name]) else f"{row[name]:.3g}" for name in _COSTS if name in row),
             ]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")

@@ -194,6 +194,7 @@ def _check_names(path: Path, params: Params, prefix: tuple[str, ...] = ()) -> No
         ("evaluate.metrics", list(params.evaluate.metrics), plugins.names("metrics")),
         ("compare.method", [params.compare.method], list(params.combiners)),
         ("compare.metric", [params.compare.metric], metrics),
+        ("compare.against", [params.compare.against or params.compare.method], list(params.combiners)),
         *(
             (
                 kind,

@@ -1,12 +1,12 @@
 """Pictures for people: the leader board, validation curves, one run's losses and task weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["leader_board_picture", "run_picture", "slices_picture", "validation_picture"]
+__all__ = ["leader_board_picture", "quality_picture", "run_picture", "slices_picture", "validation_picture", "weights_picture"]
 
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
@@ -68,6 +68,41 @@ def validation_picture(histories: Mapping[tuple[str, str, int], pd.DataFrame]) -
     return figure
 
 
+def quality_picture(
+    histories: Mapping[tuple[str, str, int], pd.DataFrame], seconds: Mapping[tuple[str, str, int], Mapping[int, float]]
+) -> Figure:
+    """Best validation NDCG so far over training time, one panel per data set, one line per run of which times are known."""
+    datasets = list(dict.fromkeys(dataset for dataset, _, _ in histories))
+    methods = sorted({method for _, method, _ in histories})
+    figure = _figure(len(datasets))
+    for axes, dataset in zip(figure.axes, datasets, strict=True):
+        named = set()
+        for (of_dataset, method, seed), at in seconds.items():
+            if of_dataset == dataset:
+                history = histories[dataset, method, seed]
+                label, colour = None if method in named else method, f"C{methods.index(method)}"
+                named.add(method)
+                times, best = history["epoch"].map(at), history["valid/ndcg_at_20"].cummax()
+                axes.plot(times, best, color=colour, label=label, lw=1.2, marker="o" if len(times) == 1 else None)
+        axes.set_title(dataset)
+        axes.set_xscale("log")
+        _finish(axes, "best NDCG@20 on validation", "seconds of training")
+    return figure
+
+
+def weights_picture(histories: Mapping[tuple[str, str, int], pd.DataFrame], method: str) -> Figure:
+    """The task weights of a method over training by slice of the users, means over the seeds, one panel per data set."""
+    datasets = list(dict.fromkeys(dataset for dataset, _, _ in histories))
+    figure = _figure(len(datasets))
+    for axes, dataset in zip(figure.axes, datasets, strict=True):
+        of_seeds = [history for (of, name, _), history in histories.items() if (of, name) == (dataset, method)]
+        if of_seeds:
+            _draw_by_slice(axes, pd.concat(of_seeds).groupby("epoch", as_index=False).mean(), "weight", tuple(_STYLES))
+        axes.set_title(f"{dataset}: {method}")
+        _finish(axes, "mean task weight")
+    return figure
+
+
 def run_picture(history: pd.DataFrame, title: str) -> Figure:
     """One run over its epochs: validation NDCG, loss per task, task weights and cosines with the main task by slice.
 
@@ -75,16 +110,12 @@ def run_picture(history: pd.DataFrame, title: str) -> Figure:
     """
     figure = _figure(4, columns=2)
     validation, losses, weights, cosines = figure.axes
-    tasks = [name.removeprefix("train/loss/") for name in history.columns if name.startswith("train/loss/")]
+    tasks = _tasks(history)
     validation.plot(history["epoch"], history["valid/ndcg_at_20"], color="black")
     for number, task in enumerate(tasks):
         losses.plot(history["epoch"], history[f"train/loss/{task}"], color=f"C{number}", label=task)
-        for axes, kind in ((weights, "weight"), (cosines, "cosine")):
-            prefix = f"train/{kind}/{task}/"
-            for column in history.columns[history.columns.str.startswith(prefix)]:
-                part = column.removeprefix(prefix)
-                style = _STYLES.get(part, "-.")
-                axes.plot(history["epoch"], history[column], color=f"C{number}", ls=style, lw=1.3, label=f"{task}, {part}")
+    _draw_by_slice(weights, history, "weight")
+    _draw_by_slice(cosines, history, "cosine")
     for axes, label in (
         (validation, "NDCG@20 on validation"),
         (losses, "training loss"),
@@ -96,6 +127,21 @@ def run_picture(history: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+def _tasks(history: pd.DataFrame) -> list[str]:
+    return [name.removeprefix("train/loss/") for name in history.columns if name.startswith("train/loss/")]
+
+
+def _draw_by_slice(axes: Axes, history: pd.DataFrame, kind: str, slices: Sequence[str] = ()) -> None:
+    """Columns ``train/<kind>/<task>/<slice>``, of all slices or of some."""
+    for number, task in enumerate(_tasks(history)):
+        prefix = f"train/{kind}/{task}/"
+        for column in history.columns[history.columns.str.startswith(prefix)]:
+            part = column.removeprefix(prefix)
+            if part in (slices or [part]):
+                style = _STYLES.get(part, "-.")
+                axes.plot(history["epoch"], history[column], color=f"C{number}", ls=style, lw=1.3, label=f"{task}, {part}")
+
+
 def _figure(n_panels: int, columns: int | None = None) -> Figure:
     columns = columns or n_panels
     rows = -(-n_panels // columns)
@@ -104,8 +150,8 @@ def _figure(n_panels: int, columns: int | None = None) -> Figure:
     return figure
 
 
-def _finish(axes: Axes, label: str) -> None:
-    axes.set_xlabel("epoch")
+def _finish(axes: Axes, label: str, over: str = "epoch") -> None:
+    axes.set_xlabel(over)
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:

@@ -8,18 +8,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.files import dvc_hash
 from pipeline.provenance import source_tags
+from pipeline.tracking import MODEL, SECONDS
 from pipeline.tracking_store import connect, experiment_of, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["log_comparison", "log_search"]
+__all__ = ["log_comparison", "log_search", "seconds_of"]
 
 log = logging.getLogger(__name__)
+
+Key = TypeVar("Key")
 
 _PARENT = "mlflow.parentRunId"
 _CONTENT = "pmtrec.content"  # what a parent run is about: it is found by this, so that doing a thing twice changes nothing
@@ -68,8 +71,6 @@ def log_comparison(dataset: str, models: Sequence[Path], metrics: Mapping[str, f
         metrics: Of the comparison.
         report: Folder to attach.
     """
-    from pipeline.tracking import MODEL
-
     with _tolerant():
         client = connect()
         parent = _parent(client, dataset, "comparison", dvc_hash(report))
@@ -81,6 +82,25 @@ def log_comparison(dataset: str, models: Sequence[Path], metrics: Mapping[str, f
             if run.data.tags.get(MODEL) in made:
                 client.set_tag(run.info.run_id, _PARENT, parent)
         client.set_terminated(parent, "FINISHED")
+
+
+def seconds_of(dataset: str, models: Mapping[Key, Path]) -> dict[Key, dict[int, float]]:
+    """Seconds since a training began, by epoch, of those whose run MLflow has seen live.
+
+    Args:
+        dataset: Its experiment.
+        models: What the caller calls them -> folders of the trainings.
+    """
+    found: dict[Key, dict[int, float]] = {}
+    with _tolerant():
+        client = connect()
+        runs = client.search_runs([experiment_of(client, dataset)], max_results=50_000)
+        of_model = {run.data.tags[MODEL]: run.info.run_id for run in runs if MODEL in run.data.tags}
+        for key, model in models.items():
+            history = client.get_metric_history(of_model[made], SECONDS) if (made := dvc_hash(model)) in of_model else []
+            if history:
+                found[key] = {metric.step: metric.value for metric in history}
+    return found
 
 
 def _parent(client: "MlflowClient", dataset: str, name: str, content: str) -> str:

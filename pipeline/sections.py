@@ -112,6 +112,7 @@ class Compare(Section):
 
     method: str
     metric: str
+    against: str | None
 
 
 class Range(Section):

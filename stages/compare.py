@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.comparison import Result, gains_by_slice, leader_board, to_markdown
+from pipeline.comparison import Result, costs, gains_by_slice, leader_board, to_markdown
 from pipeline.data.storage import load_relations, load_split, read_parquet
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.params import read_params, unchanged
-from pipeline.pictures import leader_board_picture, slices_picture, validation_picture
+from pipeline.pictures import leader_board_picture, quality_picture, slices_picture, validation_picture, weights_picture
+from pipeline.run_families import log_comparison, seconds_of
 from pipeline.slices import user_slices
 from stages._stage import parser, run
 
@@ -21,13 +22,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser(__doc__, "params", "processed", "tasks", "results", "models", "out").parse_args(argv)
     params = read_params(args.params)
     keys = [(d, m, s) for d in params.datasets for m in params.methods for s in params.seeds]
-    results, histories = [], {}
+    results, histories, models = [], {}, {}
     for dataset, method, seed in keys:
         result = check_folder(args.results / dataset / method / str(seed))
         values, _ = read_parquet(result / "per_user.parquet")
         results.append(Result(dataset, method, seed, read_json(result / "metrics.json"), values))
         model = check_folder(args.models / dataset / method / str(seed))
-        histories[dataset, method, seed] = pd.read_csv(model / "history.csv")
+        histories[dataset, method, seed], models[dataset, method, seed] = pd.read_csv(model / "history.csv"), model
     metric = params.compare.metric
     # The metric that decides comes first; what is no measure of quality, last; what is found by popularity only in the files.
     names = sorted(results[0].metrics, key=lambda name: (name != metric, name.startswith(("coverage", "popularity")), name))
@@ -37,7 +38,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         for dataset in params.datasets
     }
-    board = leader_board(results, metric, params.compare.method)
+    seconds: dict[tuple[str, str, int], dict[int, float]] = {}
+    for dataset in params.datasets:
+        seconds |= seconds_of(dataset, {key: model for key, model in models.items() if key[0] == dataset})
+    board = leader_board(results, metric, params.compare.method, params.compare.against)
+    board = board.merge(costs(histories, seconds), on=["dataset", "method"], how="left")
     text = to_markdown(board, [name for name in names if not name.startswith(("popularity", "recall_"))], metric)
     with new_folder(args.out) as out:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
@@ -51,7 +56,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             write_json(out / "leaderboard" / row["dataset"] / f"{row['method']}.json", {name: row[name] for name in names})
         leader_board_picture(board, metric).savefig(out / "leaderboard.png")
         validation_picture(histories).savefig(out / "validation.png")
+        quality_picture(histories, seconds).savefig(out / "quality_time.png")
+        weights_picture(histories, params.compare.method).savefig(out / "weights.png")
         unchanged(args.params, params, lambda p: (p.datasets, p.methods, p.seeds, p.compare))
+    for dataset in params.datasets:
+        rows = board[board["dataset"] == dataset]
+        of_dataset = [model for key, model in models.items() if key[0] == dataset]
+        log_comparison(dataset, of_dataset, dict(zip(rows["method"], rows[metric], strict=True)), args.out)
     log.info("%s", to_markdown(board, [metric], metric))
 
 

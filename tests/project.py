@@ -23,7 +23,7 @@ class Project:
         project = cls(root, dataset)
         if dataset != "demo":
             project.change_params(**{"  - demo\n": f"  - {dataset}\n"})
-        project.change_params(**{"epochs: 40": f"epochs: {epochs}", "threads: 2": "threads: 1"})
+        project.change_params(**{"epochs: 60": f"epochs: {epochs}", "loss: sampled_softmax ": "loss: bpr "})
         return project
 
     def copy_to(self, root: Path, without: Iterable[str] = ()) -> "Project":
@@ -41,9 +41,12 @@ class Project:
     def run(self, stage: Callable[[list[str]], None], *names: str, **paths: str) -> None:
         stage([*names, *(part for name, path in paths.items() for part in (f"--{name}", str(self.root / path)))])
 
+    def check(self) -> None:
+        self.run(check.main, params="params.yaml", out="checked")
+
     def data(self) -> None:
         raw, processed, tasks = self._data_paths("raw", "processed", "tasks")
-        self.run(check.main, params="params.yaml", out="checked")
+        self.check()
         record, *chosen = (f"checked/{self.dataset}/{name}.json" for name in ("download", "preprocess", "build_tasks"))
         self.run(download.main, record=record, out=raw)
         self.run(preprocess.main, settings=chosen[0], record=record, raw=raw, out=processed)
@@ -74,12 +77,13 @@ class Project:
         return f"results/{self.dataset}/{method}/0"
 
     def runs(self) -> list[Any]:
-        """All runs in MLflow, the oldest first."""
+        """All trainings in MLflow, the oldest first."""
         from mlflow import MlflowClient
 
         client = MlflowClient(f"sqlite:///{self.root}/mlflow.db")
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        return list(client.search_runs(ids, order_by=["attributes.start_time ASC"]))
+        runs = client.search_runs(ids, order_by=["attributes.start_time ASC"])
+        return [run for run in runs if run.info.run_name != "comparison"]
 
     def _data_paths(self, *folders: str) -> list[str]:
         return [f"{folder}/{self.dataset}" for folder in folders]

@@ -21,7 +21,7 @@ class Clone:
             if (ROOT / name).is_file() and name != "dvc.lock":
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_bytes((ROOT / name).read_bytes())
-        self.change("epochs: 40", "epochs: 1")
+        self.change("epochs: 60", "epochs: 1")
         self.change("  - equal_weights\n", "")
         author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
         for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "start"]):
@@ -82,8 +82,9 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     assert "seeds" in differences
     assert "combiners.pmtrec.warm_up" not in differences
     assert "reports/leaderboard/demo/pmtrec.json" in clone.dvc("metrics", "show")
+    trainings = "filter_string=\"run_name LIKE 'demo/%'\""
     runs = subprocess.run(
-        [sys.executable, "-c", "import mlflow; print(len(mlflow.search_runs(search_all_experiments=True)))"],
+        [sys.executable, "-c", f"import mlflow; print(len(mlflow.search_runs(search_all_experiments=True, {trainings})))"],
         cwd=clone.root,
         env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{clone.root}/mlflow.db"},
         capture_output=True,

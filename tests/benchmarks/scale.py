@@ -73,17 +73,17 @@ def main() -> None:
         size = sum(path.stat().st_size for path in folder.iterdir())
         params = (ROOT / "params.yaml").read_text().replace("  - demo\n", "  - big\n").replace("custom: {}\n", DESCRIBED)
         (folder / "params.yaml").write_text(params)
-        record = ("--record", "checked/datasets/big.json")
+        record = ("--record", "checked/big/download.json")
         stages = {
             "inspect_data": (),
             "check": ("--out", "checked"),
             "download": (*record, "--out", "raw"),
-            "preprocess": (*record, "--raw", "raw", "--out", "processed"),
-            "build_tasks": ("--processed", "processed", "--out", "tasks"),
+            "preprocess": ("--settings", "checked/big/preprocess.json", *record, "--raw", "raw", "--out", "processed"),
+            "build_tasks": ("--settings", "checked/big/build_tasks.json", "--processed", "processed", "--out", "tasks"),
         }
         found = {}
         for stage, arguments in stages.items():
-            params_too = () if stage == "download" else ("--params", "params.yaml")
+            params_too = ("--params", "params.yaml") if stage in ("inspect_data", "check") else ()
             found[stage] = run(folder, stage, *params_too, *arguments)
     print(
         f"{args.rows:,} interactions (with ratings and time stamps) of {args.users:,} users with {args.items:,} items, and "

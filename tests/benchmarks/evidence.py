@@ -19,7 +19,7 @@ from pipeline.params import read_params
 METRIC = "ndcg@20"
 
 
-def read(project: Path) -> tuple[list[Result], list[dict[str, object]]]:
+def read(project: Path) -> tuple[list[Result], list[dict[str, str]]]:
     """All results of a project, and which models they are of."""
     params = read_params(project / "params.yaml")
     results, models = [], []

@@ -114,7 +114,9 @@ class Search:
     def name(self) -> str:
         """Of other settings around it or another space, it is another search."""
         space = {key: of.model_dump() for key, of in self.space().items()}
-        around = json.dumps([space, self._settings({}), self.params.tune.seed], sort_keys=True)
+        # What is searched may be anything around it: the search itself writes what it found.
+        fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in self.space().items()}
+        around = json.dumps([space, self._settings(fixed), self.params.tune.seed], sort_keys=True)
         return f"{self.dataset}/{self.method}/{hashlib.sha256(around.encode()).hexdigest()[:12]}"
 
     def _study(self) -> optuna.Study:

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.params import read_params
+from stages import tune
+from tests.project import Project
+
+
+def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    project = Project.in_folder(tmp_path)
+    project.change_params(**{"  - equal_weights\n  - pmtrec\n": "  - ease\n", "trials: 10": "trials: 2"})
+    project.data()
+    before = (tmp_path / "params.yaml").read_text()
+    storage = ["--storage", f"sqlite:///{tmp_path}/tuning.db"]
+    project.run(tune.main, *storage, params="params.yaml", processed="processed", tasks="tasks")
+
+    text = (tmp_path / "params.yaml").read_text()
+    assert text.startswith(before.rstrip("\n")), "comments and all else stay as they were"
+    found = read_params(tmp_path / "params.yaml").of(tmp_path / "params.yaml", "demo", "ease")
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (experiment,) = [e for e in client.search_experiments() if e.name == "pmtrec-demo"]
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {f"tune/{name}" for m in ("single_task", "ease") for name in (m, f"{m}/0", f"{m}/1")}
+    parent = runs["tune/ease"]
+    assert parent.data.tags["best.combiners.ease.l2"] == str(found.combiners["ease"]["l2"])
+    for number in (0, 1):
+        child = runs[f"tune/ease/{number}"]
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.data.metrics["valid/ndcg_at_20"] <= float(parent.data.tags["best.valid_ndcg"])
+
+    project.run(tune.main, *storage, params="params.yaml", processed="processed", tasks="tasks")
+    assert (tmp_path / "params.yaml").read_text() == text
+    assert len(client.search_runs([experiment.experiment_id])) == len(runs), "a second search finds all trials done"

@@ -90,7 +90,7 @@ def costs(histories: Mapping[Key, pd.DataFrame], seconds: Mapping[Key, Mapping[i
         best = int(history["epoch"].iloc[int(history["valid/ndcg_at_20"].to_numpy().argmax())])
         # The first epoch has what is done once, as compiling.
         per_epoch = (at[max(at)] - at[min(at)]) / (max(at) - min(at)) if len(at) > 1 else at[max(at)]
-        rows.append((dataset, method, best, at[best], per_epoch))
+        rows.append((dataset, method, best, at.get(best, np.nan), per_epoch))
     table = pd.DataFrame(rows, columns=["dataset", "method", "epochs", "seconds", "seconds_per_epoch"])
     return table.groupby(["dataset", "method"], sort=False).median().reset_index()
 

@@ -57,6 +57,7 @@ def learn(
         on_epoch: Called as an epoch ends; what it raises ends the training.
     """
     if plugins.method_kind(settings["rule"]["name"]) == "baselines":
+        make_deterministic(1)
         return _fit_baseline(settings["rule"], split, seed, on_epoch)
     train = Train.model_validate(settings["train"])
     make_deterministic(train.threads)

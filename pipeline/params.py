@@ -3,7 +3,7 @@
 What plug-ins ask of their own sections is checked in ``pipeline.options``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from pipeline.sections import BuildTasks, Compare, Evaluate, OneOrMore, Preproce
 __all__ = ["LIKE", "PLUGIN_KINDS", "Params", "flat", "merged", "read_params", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
+SEARCHED = ["train", "encoders", "losses", "combiners"]
 LIKE = "like"
 """Key of a section of ``combiners`` that starts from another method (see ``pipeline.options.method_of``)."""
 
@@ -48,11 +49,13 @@ class Override(_Changes):
     build_tasks: dict[str, Any] = Field(default_factory=dict)
     methods: dict[str, _Changes] = Field(default_factory=dict)
 
-    def changes(self, method: str | None) -> dict[str, Any]:
-        """For all methods, or for one."""
-        sections = {"train", *PLUGIN_KINDS}
-        for_all = self.model_dump(include=sections | {"preprocess", "build_tasks"})
-        return merged(for_all, self.methods[method].model_dump()) if method in self.methods else for_all
+    def changes(self, methods: Iterable[str]) -> dict[str, Any]:
+        """For all methods, then for each of ``methods`` in turn."""
+        found = self.model_dump(include={"preprocess", "build_tasks", "train", *PLUGIN_KINDS})
+        for method in methods:
+            if method in self.methods:
+                found = merged(found, self.methods[method].model_dump())
+        return found
 
 
 class Params(Section):
@@ -90,7 +93,7 @@ class Params(Section):
     def of(self, path: Path, dataset: str, method: str | None = None) -> "Params":
         """The same with what ``overrides`` changes for a data set and, where one is given, for a method on it.
 
-        A data set that is ``like`` another starts from the other's changes.
+        A data set that is ``like`` another starts from the other's changes, and so does a method.
 
         Args:
             path: params.yaml, for error lines.
@@ -103,9 +106,17 @@ class Params(Section):
         content = self.model_dump(exclude={"custom", "overrides"})
         for name in dict.fromkeys((self.source(dataset), dataset)):
             if override := self.overrides.get(name):
-                content = merged(content, override.changes(method))
+                content = merged(content, override.changes(self._lineage(method)))
         whole = {**content, "custom": self.custom, "overrides": self.overrides}
         return _validated(path, whole, ("overrides", dataset, *(("methods", method) if method else ())))
+
+    def _lineage(self, method: str | None) -> list[str]:
+        """The method and those that it is ``like``, the first of them first."""
+        names: list[str] = []
+        while method and method not in names:
+            names.insert(0, method)
+            method = self.combiners.get(method, {}).get(LIKE)
+        return names
 
     def with_changes(self, dataset: str, method: str, changes: Mapping[str, Any]) -> "Params":
         """The same with more that is other for a method on a data set."""
@@ -194,7 +205,13 @@ def _check_names(path: Path, params: Params, prefix: tuple[str, ...] = ()) -> No
         ("evaluate.metrics", list(params.evaluate.metrics), plugins.names("metrics")),
         ("compare.method", [params.compare.method], list(params.combiners)),
         ("compare.metric", [params.compare.metric], metrics),
-        ("compare.against", [params.compare.against or params.compare.method], list(params.combiners)),
+        ("compare.against", [params.compare.against or params.methods[0]], list(params.methods)),
+        ("tune.methods", list(params.tune.methods), list(params.combiners)),
+        (
+            "tune",
+            [key.partition(".")[0] for space in (params.tune.space, *params.tune.methods.values()) for key in space],
+            SEARCHED,
+        ),
         *(
             (
                 kind,

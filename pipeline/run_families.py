@@ -50,7 +50,10 @@ def log_search(
         client = connect()
         parent = _parent(client, dataset, f"tune/{method}", search)
         known = client.search_runs([experiment_of(client, dataset)], f"tags.`{_PARENT}` = '{parent}'", max_results=50_000)
-        for number, (values, history, state) in list(enumerate(trials))[len(known) :]:
+        there = {run.info.run_name for run in known if run.info.status != "RUNNING"}
+        for number, (values, history, state) in enumerate(trials):
+            if f"tune/{method}/{number}" in there:
+                continue
             tags = {_PARENT: parent, "optuna.state": state, **source_tags()}
             child = _create(client, dataset, f"tune/{method}/{number}", tags, values)
             now = time.time_ns() // 10**6

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from pipeline import plugins
 from pipeline.errors import DivergedError
 from pipeline.options import settings
-from pipeline.params import Params
+from pipeline.params import Params, flat
 from pipeline.sections import Choices, Range
 from pipeline.training import Epoch
 
@@ -22,6 +22,7 @@ __all__ = ["Search", "Trial", "at_an_edge", "nested", "space_of"]
 
 _WARM_UP = 10  # epochs before a trial is compared with others
 _FIRST = 4  # trials before any is stopped early, and before TPE has enough to learn from
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _EDGE = 0.05  # of the range: a best value so close to an end says that the range was too small
 
 Space = Mapping[str, Range | Choices]
@@ -50,14 +51,18 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def at_an_edge(space: Space, values: Mapping[str, Any]) -> list[str]:
-    """The keys whose values lie within a twentieth of an end of their range."""
+    """The keys whose values lie within a twentieth of an end of their range, or are the least or greatest number of some."""
 
     def place(key: str, of: Range) -> float:
         scale = math.log if of.log else float
         return (scale(values[key]) - scale(of.low)) / (scale(of.high) - scale(of.low))
 
     ranges = {key: of for key, of in space.items() if isinstance(of, Range)}
-    return [key for key, of in ranges.items() if not _EDGE < place(key, of) < 1 - _EDGE]
+    numbers = {key: of.choices for key, of in space.items() if isinstance(of, Choices) and not isinstance(of.choices[0], str)}
+    return [
+        *(key for key, of in ranges.items() if not _EDGE < place(key, of) < 1 - _EDGE),
+        *(key for key, choices in numbers.items() if values[key] in (min(choices), max(choices))),
+    ]
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Search:
         path: params.yaml.
         params: What it says.
         dataset, method: Which one.
+        data: What identifies the content of the data set, split and tasks included.
         storage: URL of the database.
     """
 
@@ -100,6 +106,7 @@ class Search:
     params: Params
     dataset: str
     method: str
+    data: str
     storage: str
 
     def space(self) -> Space:
@@ -112,25 +119,28 @@ class Search:
         )
 
     def name(self) -> str:
-        """Of other settings around it or another space, it is another search."""
+        """Of other data, other settings around it or another space, it is another search."""
         space = {key: of.model_dump() for key, of in self.space().items()}
         # What is searched may be anything around it: the search itself writes what it found.
         fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in self.space().items()}
-        around = json.dumps([space, self._settings(fixed), self.params.tune.seed], sort_keys=True)
+        around = json.dumps([self.data, space, self._settings(fixed), self.params.tune.seed], sort_keys=True)
         return f"{self.dataset}/{self.method}/{hashlib.sha256(around.encode()).hexdigest()[:12]}"
 
     def _study(self) -> optuna.Study:
-        study = optuna.create_study(
+        return optuna.create_study(
             storage=self.storage,
             study_name=self.name(),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST, n_warmup_steps=_WARM_UP),
             direction="maximize",
             load_if_exists=True,
         )
-        # A resumed search goes on with other random numbers than those that it began with.
-        seed = self.params.tune.seed + len(study.trials)
-        study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=seed)
-        return study
+
+    def _as_params_are(self, space: Space) -> dict[str, Any]:
+        """What params.yaml says now of the keys of the space, but for what it leaves to defaults or the space has not."""
+        found = flat(self.params.of(self.path, self.dataset, self.method).model_dump())
+        return {
+            key: found[key] for key, of in space.items() if key in found and (isinstance(of, Range) or found[key] in of.choices)
+        }
 
     def run(self, train: Callable[[dict[str, Any], Callable[[Epoch], None]], object]) -> list[Trial]:
         """Do the trials that are missing, and return all.
@@ -141,9 +151,8 @@ class Search:
         space, study = self.space(), self._study()
         for trial in study.get_trials(states=[TrialState.RUNNING]):  # of a search that was killed
             study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)  # has no public name
-        ended = (TrialState.COMPLETE, TrialState.PRUNED)
-        if not study.trials:
-            study.enqueue_trial({key: _value(self.params.of(self.path, self.dataset, self.method), key) for key in space})
+        if not study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.WAITING)):
+            study.enqueue_trial(self._as_params_are(space))
 
         def objective(trial: optuna.Trial) -> float:
             values = {key: of.suggest(trial, key) for key, of in space.items()}
@@ -164,15 +173,10 @@ class Search:
                 return 0.0
             return best
 
-        if (left := self.params.tune.trials - len(study.get_trials(deepcopy=False, states=ended))) > 0:
-            study.optimize(objective, n_trials=left)
-        trials = study.get_trials(deepcopy=False, states=ended)
+        while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < self.params.tune.trials:
+            # Random numbers of the trial's own, so that a search that was interrupted ends as one that was not.
+            seed = self.params.tune.seed + done
+            study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=seed)
+            study.optimize(objective, n_trials=1)
+        trials = study.get_trials(deepcopy=False, states=_ENDED)[: self.params.tune.trials]
         return [Trial(t.number, t.user_attrs["values"], t.state.name, dict(t.intermediate_values)) for t in trials]
-
-
-def _value(params: Params, key: str) -> Any:
-    """What params.yaml says at a key path; an option that it leaves out is not tried first."""
-    section: Any = params.model_dump()
-    for name in key.split("."):
-        section = section[name]
-    return section

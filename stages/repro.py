@@ -10,7 +10,9 @@ import logging
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import dvc.stage.run
@@ -18,9 +20,16 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage.exceptions import StageCmdFailedError
 
+from pipeline.errors import InputError
+from pipeline.files import dvc_hash
 from stages._stage import run
 
-STAGES = ("check", "download", "preprocess", "build_tasks", "train", "evaluate", "track", "compare")
+STAGES = [
+    f"stages.{name}" for name in ("check", "download", "preprocess", "build_tasks", "train", "evaluate", "track", "compare")
+]
+CODE = Path(__file__).parents[1]
+
+_start_a_shell = dvc.stage.run._run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,19 +37,34 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", help="stages; by default all, as of dvc repro")
     targets = parser.parse_args(argv).targets
-    for module in ("mlflow", *(f"stages.{stage}" for stage in STAGES)):  # seconds, which the copies are spared
-        importlib.import_module(module)
+    before = _code()
+    # Read by OpenMP and by the allocator as torch is imported; dvc.yaml says why.
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": "1"}
     logging.getLogger("dvc").propagate = False  # it has its own way to the terminal
+    for module in ("mlflow", *STAGES):  # seconds, which the copies are spared
+        importlib.import_module(module)
 
-    # What would start a shell. DVC offers no other place to do this; a test holds that it is still the place.
-    dvc.stage.run._run = _in_a_copy
+    def start(shell: str | None, command: str, **options: Any) -> None:
+        if not any(f" python -m {stage} " in command for stage in STAGES):
+            _start_a_shell(shell, command, **options)
+            return
+        if _code() != before:  # DVC would note the new code for what the old has made
+            raise InputError(f"{CODE}: code was edited while it ran. Fix: run again; what is done stays done")
+        _in_a_copy(command, options["cwd"], options["env"])
+
+    # DVC offers no other place to do this; a test holds that it is still the place.
+    dvc.stage.run._run = start
     try:
         Repo().reproduce(targets or None, on_error="keep-going")
     except DvcException as error:
-        sys.exit(f"pmtrec: error: {error}. Fix: see the lines above, then run again; what is done stays done")
+        raise InputError(f"{error}. Fix: see the lines above, then run again; what is done stays done") from error
 
 
-def _in_a_copy(_shell: str | None, command: str, *, cwd: str, env: Mapping[str, str], **_options: Any) -> None:
+def _code() -> list[str]:
+    return [dvc_hash(path) for folder in ("pipeline", "stages") for path in sorted((CODE / folder).rglob("*.py"))]
+
+
+def _in_a_copy(command: str, cwd: str, env: Mapping[str, str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     copy = os.fork()
@@ -56,21 +80,23 @@ def _in_a_copy(_shell: str | None, command: str, *, cwd: str, env: Mapping[str, 
 
 
 def _call(command: str, cwd: str, env: Mapping[str, str]) -> NoReturn:
-    """``exec env A=1 python -m stages.train --x y``, as this process."""
+    """The stage of ``exec env A=1 python -m stages.train --x y``; this process ends with it, whatever happens."""
     code = 1
     try:
-        start, _, call = command.partition(" python -m ")
-        stage, *arguments = shlex.split(call)
+        stage, *arguments = shlex.split(command.partition(" python -m ")[2])
         os.environ.update(env)
-        os.environ.update({name: value for name, sign, value in (word.partition("=") for word in start.split()) if sign})
         os.chdir(cwd)
         run(lambda: importlib.import_module(stage).main(arguments))
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001  # with PMTREC_DEBUG=1; nothing is above that would show it
+        traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
 
 
 if __name__ == "__main__":

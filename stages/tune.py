@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from pipeline.data.storage import load_relations, load_split
-from pipeline.files import check_folder
+from pipeline.files import check_folder, dvc_hash
 from pipeline.learning import learn
 from pipeline.params import merged, read_params
 from pipeline.run_families import log_search
@@ -27,15 +27,16 @@ _LONG = 2**16  # characters of a line of YAML: no line is broken
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Tune what `dvc repro build_tasks` has prepared; the test part is not read."""
+    """Tune what `dvc repro build_tasks` has prepared; the test part is not used."""
     args = parser(__doc__, "params", "processed", "tasks", names=["storage"]).parse_args(argv)
     params = read_params(args.params)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for dataset in params.datasets:
         split = load_split(check_folder(args.processed / dataset))
         relations = load_relations(check_folder(args.tasks / dataset))
+        data = dvc_hash(args.processed / dataset) + dvc_hash(args.tasks / dataset)
         for method in params.methods:
-            search = Search(args.params, params, dataset, method, args.storage)
+            search = Search(args.params, params, dataset, method, data, args.storage)
             if not (space := search.space()):
                 continue  # nothing to choose
 

@@ -31,7 +31,7 @@ class Training:
 
 
 def search(folder: Path, trials: int, method: str = "static_weights") -> Search:
-    return Search(OURS, params(trials), "demo", method, f"sqlite:///{folder}/tuning.db")
+    return Search(OURS, params(trials), "demo", method, "data", f"sqlite:///{folder}/tuning.db")
 
 
 def test_the_first_trial_is_params_as_they_are_and_a_second_call_does_what_is_missing(tmp_path: Path) -> None:
@@ -58,6 +58,11 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
         search(tmp_path, 2).run(stop)
     training = Training()
     assert len(search(tmp_path, 2).run(training)) == len(training.seen) == 2
+    assert training.seen[0]["train"]["lr"] == PARAMS.train.lr
+    (tmp_path / "another").mkdir()
+    undisturbed = Training()
+    search(tmp_path / "another", 2).run(undisturbed)
+    assert training.seen == undisturbed.seen
 
 
 def test_a_training_that_diverges_is_a_trial_of_the_worst_kind(tmp_path: Path) -> None:
@@ -86,9 +91,10 @@ def test_trials_below_the_median_are_stopped(tmp_path: Path) -> None:
 def test_another_space_is_another_search(tmp_path: Path) -> None:
     one = search(tmp_path, 2)
     tune = one.params.tune.model_copy(update={"space": {}})
-    other = Search(one.path, one.params.model_copy(update={"tune": tune}), one.dataset, one.method, one.storage)
+    other = Search(one.path, one.params.model_copy(update={"tune": tune}), one.dataset, one.method, one.data, one.storage)
     assert one.name() != other.name()
     assert one.name() == search(tmp_path, 9).name(), "more trials are the same search"
+    assert one.name() != Search(one.path, one.params, one.dataset, one.method, "other data", one.storage).name()
 
 
 def test_a_baseline_is_not_searched_over_what_it_does_not_have() -> None:

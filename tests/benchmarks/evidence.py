@@ -84,6 +84,9 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="where to write the runs' names and DVC's hashes of models and results")
     args = parser.parse_args()
     found = [read(project) for project in args.projects]
+    everything = [(result.dataset, result.method, result.seed) for of_project, _ in found for result in of_project]
+    if twice := {key for key in everything if everything.count(key) > 1}:
+        raise SystemExit(f"in two projects: {sorted(twice)}")
     results = [result for of_project, _ in found for result in of_project if not args.only or result.method in args.only]
     if args.models:
         pd.DataFrame([model for _, models in found for model in models]).to_csv(args.models, index=False)

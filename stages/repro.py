@@ -8,20 +8,17 @@ import argparse
 import importlib
 import logging
 import os
-import shlex
-import sys
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import dvc.stage.run
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.stage.exceptions import StageCmdFailedError
 
 from pipeline.errors import InputError
 from pipeline.files import dvc_hash
+from stages._fork import run_in_a_copy
 from stages._stage import run
 
 STAGES = [
@@ -50,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         if _code() != before:  # DVC would note the new code for what the old has made
             raise InputError(f"{CODE}: code was edited while it ran. Fix: run again; what is done stays done")
-        _in_a_copy(command, options["cwd"], options["env"])
+        run_in_a_copy(command, options["cwd"], options["env"])
 
     # DVC offers no other place to do this; a test holds that it is still the place.
     dvc.stage.run._run = start
@@ -62,41 +59,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _code() -> list[str]:
     return [dvc_hash(path) for folder in ("pipeline", "stages") for path in sorted((CODE / folder).rglob("*.py"))]
-
-
-def _in_a_copy(command: str, cwd: str, env: Mapping[str, str]) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    copy = os.fork()
-    if copy == 0:
-        _call(command, cwd, env)
-    try:
-        _, status = os.waitpid(copy, 0)
-    except KeyboardInterrupt:
-        os.waitpid(copy, 0)  # the terminal has interrupted it too
-        raise
-    if status:
-        raise StageCmdFailedError(command, os.waitstatus_to_exitcode(status))
-
-
-def _call(command: str, cwd: str, env: Mapping[str, str]) -> NoReturn:
-    """The stage of ``exec env A=1 python -m stages.train --x y``; this process ends with it, whatever happens."""
-    code = 1
-    try:
-        stage, *arguments = shlex.split(command.partition(" python -m ")[2])
-        os.environ.update(env)
-        os.chdir(cwd)
-        run(lambda: importlib.import_module(stage).main(arguments))
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-    except BaseException:  # noqa: BLE001  # with PMTREC_DEBUG=1; nothing is above that would show it
-        traceback.print_exc()
-    finally:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(code)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for module in ("mlflow", *STAGES):  # seconds, which the copies are spared
         importlib.import_module(module)
 
-    def start(shell: str | None, command: str, **options: Any) -> None:
+    def start(executable: str | None, command: str, **options: Any) -> None:
         if not any(f" python -m {stage} " in command for stage in STAGES):
-            _start_a_shell(shell, command, **options)
+            _start_a_shell(executable, command, **options)
             return
         if _code() != before:  # DVC would note the new code for what the old has made
             raise InputError(f"{CODE}: code was edited while it ran. Fix: run again; what is done stays done")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 __all__ = ["leader_board_picture", "quality_picture", "run_picture", "slices_picture", "validation_picture", "weights_picture"]
 
@@ -86,6 +87,7 @@ def quality_picture(
                 axes.plot(times, best, color=colour, label=label, lw=1.2, marker="o" if len(times) == 1 else None)
         axes.set_title(dataset)
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())  # whose numbers would overlap
         _finish(axes, "best NDCG@20 on validation", "seconds of training")
     return figure
 

@@ -22,7 +22,6 @@ from pipeline.sections import BuildTasks, Compare, Evaluate, OneOrMore, Preproce
 __all__ = ["LIKE", "PLUGIN_KINDS", "Params", "flat", "merged", "read_params", "unchanged"]
 
 PLUGIN_KINDS = ("encoders", "losses", "combiners")
-SEARCHED = ["train", "encoders", "losses", "combiners"]
 LIKE = "like"
 """Key of a section of ``combiners`` that starts from another method (see ``pipeline.options.method_of``)."""
 
@@ -207,11 +206,6 @@ def _check_names(path: Path, params: Params, prefix: tuple[str, ...] = ()) -> No
         ("compare.metric", [params.compare.metric], metrics),
         ("compare.against", [params.compare.against or params.methods[0]], list(params.methods)),
         ("tune.methods", list(params.tune.methods), list(params.combiners)),
-        (
-            "tune",
-            [key.partition(".")[0] for space in (params.tune.space, *params.tune.methods.values()) for key in space],
-            SEARCHED,
-        ),
         *(
             (
                 kind,

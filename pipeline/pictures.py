@@ -1,6 +1,6 @@
 """Pictures for people: the leader board, validation curves, one run's losses and task weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,6 +9,9 @@ from matplotlib.ticker import NullFormatter
 
 __all__ = ["leader_board_picture", "quality_picture", "run_picture", "slices_picture", "validation_picture", "weights_picture"]
 
+Key = tuple[str, str, int]  # data set, method, seed
+
+_VALID = "valid/ndcg_at_20"
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
 _STYLES = {"short": ":", "medium": "--", "long": "-"}
@@ -52,47 +55,23 @@ def slices_picture(gains: pd.DataFrame, method: str, metric: str) -> Figure:
     return figure
 
 
-def validation_picture(histories: Mapping[tuple[str, str, int], pd.DataFrame]) -> Figure:
-    """Validation NDCG over epochs, one panel per data set, one line per run (data set, method, seed)."""
-    datasets = list(dict.fromkeys(dataset for dataset, _, _ in histories))
-    methods = sorted({method for _, method, _ in histories})
-    figure = _figure(len(datasets))
-    for axes, dataset in zip(figure.axes, datasets, strict=True):
-        named = set()
-        for (of_dataset, method, _), history in histories.items():
-            if of_dataset == dataset:
-                label = None if method in named else method
-                named.add(method)
-                axes.plot(history["epoch"], history["valid/ndcg_at_20"], color=f"C{methods.index(method)}", label=label, lw=1.2)
-        axes.set_title(dataset)
-        _finish(axes, "NDCG@20 on validation")
-    return figure
+def validation_picture(histories: Mapping[Key, pd.DataFrame]) -> Figure:
+    """Validation NDCG over epochs, one panel per data set, one line per run."""
+    curves = {key: (history["epoch"], history[_VALID]) for key, history in histories.items()}
+    return _curves(histories, curves, "epoch", "NDCG@20 on validation")
 
 
-def quality_picture(
-    histories: Mapping[tuple[str, str, int], pd.DataFrame], seconds: Mapping[tuple[str, str, int], Mapping[int, float]]
-) -> Figure:
+def quality_picture(histories: Mapping[Key, pd.DataFrame], seconds: Mapping[Key, Mapping[int, float]]) -> Figure:
     """Best validation NDCG so far over training time, one panel per data set, one line per run of which times are known."""
-    datasets = list(dict.fromkeys(dataset for dataset, _, _ in histories))
-    methods = sorted({method for _, method, _ in histories})
-    figure = _figure(len(datasets))
-    for axes, dataset in zip(figure.axes, datasets, strict=True):
-        named = set()
-        for (of_dataset, method, seed), at in seconds.items():
-            if of_dataset == dataset:
-                history = histories[dataset, method, seed]
-                label, colour = None if method in named else method, f"C{methods.index(method)}"
-                named.add(method)
-                times, best = history["epoch"].map(at), history["valid/ndcg_at_20"].cummax()
-                axes.plot(times, best, color=colour, label=label, lw=1.2, marker="o" if len(times) == 1 else None)
-        axes.set_title(dataset)
+    curves = {key: (histories[key]["epoch"].map(at), histories[key][_VALID].cummax()) for key, at in seconds.items()}
+    figure = _curves(histories, curves, "seconds of training", "best NDCG@20 on validation")
+    for axes in figure.axes:
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())  # whose numbers would overlap
-        _finish(axes, "best NDCG@20 on validation", "seconds of training")
     return figure
 
 
-def weights_picture(histories: Mapping[tuple[str, str, int], pd.DataFrame], method: str) -> Figure:
+def weights_picture(histories: Mapping[Key, pd.DataFrame], method: str) -> Figure:
     """The task weights of a method over training by slice of the users, means over the seeds, one panel per data set."""
     datasets = list(dict.fromkeys(dataset for dataset, _, _ in histories))
     figure = _figure(len(datasets))
@@ -113,7 +92,7 @@ def run_picture(history: pd.DataFrame, title: str) -> Figure:
     figure = _figure(4, columns=2)
     validation, losses, weights, cosines = figure.axes
     tasks = _tasks(history)
-    validation.plot(history["epoch"], history["valid/ndcg_at_20"], color="black")
+    validation.plot(history["epoch"], history[_VALID], color="black")
     for number, task in enumerate(tasks):
         losses.plot(history["epoch"], history[f"train/loss/{task}"], color=f"C{number}", label=task)
     _draw_by_slice(weights, history, "weight")
@@ -126,6 +105,25 @@ def run_picture(history: pd.DataFrame, title: str) -> Figure:
     ):
         _finish(axes, label)
     figure.suptitle(f"{title} (short, medium, long: thirds of the users by their history)")
+    return figure
+
+
+def _curves(
+    keys: Iterable[Key], curves: Mapping[Key, tuple["pd.Series[float]", "pd.Series[float]"]], over: str, label: str
+) -> Figure:
+    """One panel per data set, a colour per method, a line (of one epoch: a dot) per run."""
+    datasets = list(dict.fromkeys(dataset for dataset, _, _ in keys))
+    methods = sorted({method for _, method, _ in keys})
+    figure = _figure(len(datasets))
+    for axes, dataset in zip(figure.axes, datasets, strict=True):
+        named = set()
+        for (of_dataset, method, _), (x, y) in curves.items():
+            if of_dataset == dataset:
+                name, colour = None if method in named else method, f"C{methods.index(method)}"
+                named.add(method)
+                axes.plot(x, y, color=colour, label=name, lw=1.2, marker="o" if len(x) == 1 else None)
+        axes.set_title(dataset)
+        _finish(axes, label, over)
     return figure
 
 

@@ -116,7 +116,7 @@ class Compare(Section):
 
 
 class Range(Section):
-    """Numbers to be searched; tried are those with three digits."""
+    """Numbers with a fraction to be searched, of which three digits count; whole numbers are ``Choices``."""
 
     low: float
     high: float
@@ -143,10 +143,14 @@ class Choices(Section):
         return trial.suggest_categorical(key, self.choices)
 
 
+# A key path of what may be other for a method.
+KeyPath = Annotated[str, Field(pattern=r"^(train|(encoders|losses|combiners)\.\w+)\.\w+$")]
+
+
 class Tune(Section):
-    """Section ``tune``; a key of a space is a key path of params.yaml."""
+    """Section ``tune``."""
 
     trials: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]
-    space: dict[str, Range | Choices]
-    methods: dict[str, dict[str, Range | Choices]]
+    space: dict[KeyPath, Range | Choices]
+    methods: dict[str, dict[KeyPath, Range | Choices]]

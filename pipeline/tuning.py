@@ -58,10 +58,11 @@ def at_an_edge(space: Space, values: Mapping[str, Any]) -> list[str]:
         return (scale(values[key]) - scale(of.low)) / (scale(of.high) - scale(of.low))
 
     ranges = {key: of for key, of in space.items() if isinstance(of, Range)}
-    numbers = {key: of.choices for key, of in space.items() if isinstance(of, Choices) and not isinstance(of.choices[0], str)}
+    choices = {key: of.choices for key, of in space.items() if isinstance(of, Choices)}
+    numbers = {key: of for key, of in choices.items() if all(type(one) in (int, float) for one in of)}
     return [
         *(key for key, of in ranges.items() if not _EDGE < place(key, of) < 1 - _EDGE),
-        *(key for key, choices in numbers.items() if values[key] in (min(choices), max(choices))),
+        *(key for key, of in numbers.items() if values[key] in (min(of), max(of))),
     ]
 
 
@@ -142,15 +143,15 @@ class Search:
             key: found[key] for key, of in space.items() if key in found and (isinstance(of, Range) or found[key] in of.choices)
         }
 
-    def run(self, train: Callable[[dict[str, Any], Callable[[Epoch], None]], object]) -> list[Trial]:
+    def run(self, train: Callable[..., object]) -> list[Trial]:
         """Do the trials that are missing, and return all.
 
         Args:
-            train: Takes settings (see ``pipeline.options.settings``) and what to call as an epoch ends.
+            train: Takes settings (see ``pipeline.options.settings``) and, as ``on_epoch``, what to call as an epoch ends.
         """
         space, study = self.space(), self._study()
         for trial in study.get_trials(states=[TrialState.RUNNING]):  # of a search that was killed
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)  # has no public name
+            study.tell(trial.number, state=TrialState.FAIL)
         if not study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.WAITING)):
             study.enqueue_trial(self._as_params_are(space))
 
@@ -167,7 +168,7 @@ class Search:
                     raise optuna.TrialPruned
 
             try:
-                train(self._settings(values), on_epoch)
+                train(self._settings(values), on_epoch=on_epoch)
             except DivergedError as error:  # as bad as can be, and worth knowing to the sampler
                 trial.set_user_attr("diverged", str(error))
                 return 0.0

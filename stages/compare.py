@@ -41,13 +41,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     seconds: dict[tuple[str, str, int], dict[int, float]] = {}
     for dataset in params.datasets:
         seconds |= seconds_of(dataset, {key: model for key, model in models.items() if key[0] == dataset})
-    board = leader_board(results, metric, params.compare.method, params.compare.against)
+    best = leader_board(results, metric, params.compare.method)
+    board = leader_board(results, metric, params.compare.method, params.compare.against) if params.compare.against else best
     board = board.merge(costs(histories, seconds), on=["dataset", "method"], how="left")
     text = to_markdown(board, [name for name in names if not name.startswith(("popularity", "recall_"))], metric)
     with new_folder(args.out) as out:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
         board.to_csv(out / "leaderboard.csv", index=False)
-        gains = gains_by_slice(results, board, metric, slices)
+        gains = gains_by_slice(results, best, metric, slices)
         gains.to_csv(out / "slices.csv", index=False)
         slices_picture(gains, params.compare.method, metric).savefig(out / "slices.png")
         # A file each, because DVC shows metrics as a table with a row per file.

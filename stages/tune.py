@@ -5,6 +5,7 @@ No stage of the DAG: `dvc repro` then trains what has changed. Trials are kept i
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             search = Search(args.params, params, dataset, method, data, args.storage)
             if not (space := search.space()):
                 continue  # nothing to choose
-
-            def train(settings: dict[str, Any], on_epoch: Any) -> None:
-                learn(settings, relations, split, params.tune.seed, on_epoch)  # noqa: B023  # called at once
-
-            trials = search.run(train)
+            trials = search.run(partial(learn, relations=relations, split=split, seed=params.tune.seed))
             best = max(trials, key=lambda trial: trial.valid_ndcg)
             edges = at_an_edge(space, best.values)
             found = {"valid_ndcg": best.valid_ndcg, **best.values, "at_an_edge": ", ".join(edges) or "none"}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pipeline.comparison import Result, gains_by_slice, holm, leader_board, to_markdown
+from pipeline.comparison import Result, costs, gains_by_slice, holm, leader_board, to_markdown
 
 
 def result(method: str, seed: int, values: list[float], dataset: str = "d") -> Result:
@@ -86,3 +86,26 @@ def test_gains_by_slice_are_means_over_the_users_of_the_slice() -> None:
     assert (row["kind"], row["slice"], row["n_users"], row["worse"]) == ("history", "short", 2, 0.0)
     assert row["baseline"] == pytest.approx(0.2)
     assert row["difference"] == row["low"] == row["high"] == pytest.approx((0.2 + 0.2) / 2)
+
+
+def test_all_may_be_compared_with_a_method_of_choice() -> None:
+    """Single task against pmtrec: -.2, -.2, -.05; pmtrec itself has no difference."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec", "pmtrec").set_index("method")
+    assert board["baseline"].dropna().unique().tolist() == ["pmtrec"]
+    assert board.loc["single_task", "difference"] == pytest.approx(-(0.2 + 0.2 + 0.05) / 3)
+    assert board["difference"].isna().to_dict() == {"pmtrec": True, "single_task": False, "equal_weights": False}
+
+
+def test_costs_are_medians_over_the_seeds_up_to_the_best_epoch() -> None:
+    """Best epochs 2 and 1 of seeds 0 and 1: after 12 and 20 s; epochs after the first take 2 and 4 s; seed 2 has no times."""
+    quality = {0: [0.1, 0.3, 0.2], 1: [0.3, 0.2, 0.1], 2: [0.1, 0.2, 0.3]}
+    histories = {("d", "m", seed): pd.DataFrame({"epoch": [1, 2, 3], "valid/ndcg_at_20": of}) for seed, of in quality.items()}
+    seconds = {("d", "m", 0): {1: 10.0, 2: 12.0, 3: 14.0}, ("d", "m", 1): {1: 20.0, 2: 24.0, 3: 28.0}}
+    (row,) = costs(histories, seconds).to_dict("records")
+    assert row == {
+        "dataset": "d",
+        "method": "m",
+        "epochs": (2 + 1) / 2,
+        "seconds": (12 + 20) / 2,
+        "seconds_per_epoch": (2 + 4) / 2,
+    }

@@ -102,3 +102,6 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     clone.change("  - pmtrec\n", "  - pmtrek\n")
     output = clone.dvc("repro", code=255)
     assert "pmtrec: error: params.yaml: methods: there is no 'pmtrek'. Fix: write 'pmtrec'" in output
+    output = clone.run("stages.repro", code=2)
+    assert "pmtrec: error: params.yaml: methods: there is no 'pmtrek'. Fix: write 'pmtrec'" in output
+    assert "pmtrec: error: failed to reproduce 'check'" in output

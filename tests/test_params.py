@@ -247,6 +247,7 @@ def test_overrides_of_a_data_set_of_a_method_and_of_a_name_that_is_like_another(
             "overrides: {yelp: {methods: {pmtrec: {train: {lr: 0}}}}}",
             "overrides.yelp.methods.pmtrec.train.lr: found 0. Fix: write greater than 0",
         ),
+        ("overrides: {yelp: {methods: {pmtrec: {build_tasks: {}}}}}", "overrides.yelp.methods.pmtrec.build_tasks: unknown key"),
         ("overrides: {yelp: {trian: {}}}", "overrides.yelp.trian: unknown key. Fix: write 'train'"),
     ],
 )
@@ -255,3 +256,12 @@ def test_a_fault_in_an_override_is_named_by_its_place(tmp_path: Path, text: str,
     with pytest.raises(ParamsError) as refused:
         read_whole(path)
     assert any(found.startswith(f"{path}: {line}") for found in str(refused.value).splitlines()), str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["lr", "train", "preprocess.k_core", "losses.bpr"])
+def test_a_space_holds_key_paths_of_what_may_be_other_for_a_method(tmp_path: Path, key: str) -> None:
+    path = changed(tmp_path, "    train.lr: {low", f"    {key}: {{low")
+    with pytest.raises(
+        ParamsError, match=rf"params\.yaml: tune\.space\.{key}.*: found '{key}'\. Fix: write text of the pattern"
+    ):
+        read_params(path)

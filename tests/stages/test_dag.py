@@ -68,6 +68,31 @@ def test_the_leader_board_has_every_method(finished: Project) -> None:
         assert (finished.root / "reports" / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_comparison_is_a_run_above_those_of_its_trainings_and_knows_what_they_took(finished: Project) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished.root}/mlflow.db")
+    (experiment,) = [e for e in client.search_experiments() if e.name == "pmtrec-demo"]
+    (comparison,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'comparison'")
+    assert {run.data.tags["mlflow.parentRunId"] for run in finished.runs()} == {comparison.info.run_id}
+    assert "leaderboard.md" in {file.path for file in client.list_artifacts(comparison.info.run_id)}
+    board = pd.read_csv(finished.root / "reports/leaderboard.csv").set_index("method")
+    for run in finished.runs():
+        method = run.data.params["method"]
+        assert comparison.data.metrics[method] == board.loc[method, "ndcg@20"]
+        took = {m.step: m.value for m in client.get_metric_history(run.info.run_id, tracking.SECONDS)}
+        assert board.loc[method, "seconds"] == took[board.loc[method, "epochs"]]
+
+
+def test_slices_show_ours_whatever_it_is_compared_with(project: Project) -> None:
+    before = pd.read_csv(project.root / "reports/slices.csv")
+    project.change_params(**{"against: null": "against: pmtrec"})
+    paths = {"processed": "processed", "tasks": "tasks", "results": "results", "models": "models", "out": "reports"}
+    project.run(compare.main, params="params.yaml", **paths)
+    pd.testing.assert_frame_equal(pd.read_csv(project.root / "reports/slices.csv"), before)
+    assert set(pd.read_csv(project.root / "reports/leaderboard.csv")["baseline"].dropna()) == {"pmtrec"}
+
+
 def test_metrics_are_the_means_of_the_values_per_user(finished: Project) -> None:
     result = finished.root / "results/demo/pmtrec/0"
     metrics = json.loads((result / "metrics.json").read_text())

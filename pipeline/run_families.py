@@ -54,7 +54,7 @@ def log_search(
         for number, (values, history, state) in enumerate(trials):
             if f"tune/{method}/{number}" in there:
                 continue
-            tags = {_PARENT: parent, "optuna.state": state, **source_tags()}
+            tags = {_PARENT: parent, "optuna.state": state}
             child = _create(client, dataset, f"tune/{method}/{number}", tags, values)
             now = time.time_ns() // 10**6
             metrics = [Metric("valid/ndcg_at_20", value, now, epoch) for epoch, value in history.items()]
@@ -110,13 +110,15 @@ def _parent(client: "MlflowClient", dataset: str, name: str, content: str) -> st
     wanted = f"attributes.run_name = '{name}' and tags.`{_CONTENT}` = '{content}'"
     if runs := client.search_runs([experiment_of(client, dataset)], wanted, max_results=1):
         return str(runs[0].info.run_id)
-    return _create(client, dataset, name, {_CONTENT: content, **source_tags()}, {"dataset": dataset})
+    return _create(client, dataset, name, {_CONTENT: content}, {"dataset": dataset})
 
 
 def _create(client: "MlflowClient", dataset: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
     from mlflow.entities import Param
 
-    run_id = str(client.create_run(experiment_of(client, dataset), run_name=name, tags=dict(tags)).info.run_id)
+    source = "stages/compare.py" if name == "comparison" else "stages/tune.py"
+    tags = {**source_tags(), "mlflow.source.name": source, **tags}
+    run_id = str(client.create_run(experiment_of(client, dataset), run_name=name, tags=tags).info.run_id)
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
     return run_id
 

@@ -22,7 +22,7 @@ def test_a_plug_in_has_one_public_documented_object(kind: str, name: str) -> Non
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_a_plug_in_has_a_test(kind: str, name: str) -> None:
-    tests = "".join(path.read_text() for path in (Path(__file__).parent / kind).glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (Path(__file__).parent / kind).glob("*.py"))
     assert re.search(rf"\b{name}\b", tests)
 
 

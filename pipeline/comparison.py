@@ -150,7 +150,7 @@ def gains_by_slice(
         results: As for ``leader_board``.
         board: What it gave.
         metric: The one to compare.
-        slices: Data set -> kind of slice -> slice of every user (see ``pipeline.slices``).
+        slices: Data set -> kind of slice -> slice of every user (see ``pipeline.slices``), in whose order they come.
 
     Returns:
         ``dataset``, ``method``, ``kind``, ``slice``, ``n_users`` (with held-out items), ``baseline`` (its mean in the slice),
@@ -167,7 +167,7 @@ def gains_by_slice(
         for method, values in groups.items():
             difference = values - base
             for kind, labels in slices[str(dataset)].items():
-                for label, part in difference.groupby(labels.reindex(difference.index), sort=False):
+                for label, part in difference.groupby(labels.reindex(difference.index), observed=True):
                     if len(part) > 1:
                         half = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, len(part) - 1) * part.std() / np.sqrt(len(part))
                         mean, worse = part.mean(), float((part < 0).mean())

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
 
-__all__ = ["MANIFEST", "NO_ROOM_OR_ACCESS", "check_folder", "dvc_hash", "new_folder", "read_json", "write_json"]
+__all__ = ["MANIFEST", "NO_ROOM_OR_ACCESS", "check_folder", "dvc_hash", "locked", "new_folder", "read_json", "write_json"]
 
 MANIFEST = "manifest.json"
 NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -34,7 +34,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     partial = final.with_name(f".{final.name}.partial")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(final):
+        with locked(final):
             shutil.rmtree(partial, ignore_errors=True)  # left behind by a process that was killed
             partial.mkdir()
             try:
@@ -54,6 +54,21 @@ def new_folder(final: Path) -> Iterator[Path]:
         if error.errno not in NO_ROOM_OR_ACCESS:
             raise
         raise MachineError(f"{final}: cannot be written: {error.strerror}. Fix: make room or give access") from error
+
+
+@contextmanager
+def locked(final: Path) -> Iterator[None]:
+    """Hold the lock of a file or folder; the kernel frees it when the process ends, however it ends.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    with final.with_name(f".{final.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"{final}: another process is writing it. Fix: wait until it ends, or end it") from error
+        yield
 
 
 def check_folder(folder: Path) -> Path:
@@ -121,14 +136,3 @@ def _flush(folder: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
-
-
-@contextmanager
-def _locked(final: Path) -> Iterator[None]:
-    """Hold the lock of an output; the kernel frees it when the process ends, however it ends."""
-    with final.with_name(f".{final.name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f"{final}: another process is writing it. Fix: wait until it ends, or end it") from error
-        yield

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
@@ -15,20 +16,20 @@ __all__ = ["by_item_popularity", "user_slices"]
 
 
 def user_slices(split: Split, tasks: Sequence[Relation]) -> dict[str, "pd.Series[str]"]:
-    """Kind of slice -> slice of every user (index: user number).
+    """Kind of slice -> slice of every user (index: user number), as ordered categories.
 
     ``history``: thirds of the users by their training interactions, ties to the shorter third. And for every side task of
     users its name: ``none`` without a link, else ``few`` or ``many``, up to or above the median of those who have some.
     """
     history = np.bincount(split.train["user"], minlength=split.n_users)
     cuts = np.quantile(history[history > 0], [1 / 3, 2 / 3])
-    found = {"history": np.array(["short", "medium", "long"])[np.searchsorted(cuts, history)]}
+    found = {"history": _ordered(np.searchsorted(cuts, history), "short", "medium", "long")}
     for task in tasks[1:]:
         if task.head_type == USER:
             links = np.bincount(task.heads, minlength=split.n_users)
             most = np.median(links[links > 0])
-            found[task.name] = np.select([links == 0, links <= most], ["none", "few"], "many")
-    return {kind: pd.Series(labels, dtype="str") for kind, labels in found.items()}
+            found[task.name] = _ordered(np.select([links == 0, links <= most], [0, 1], 2), "none", "few", "many")
+    return found
 
 
 def by_item_popularity(recommended: Tensor, users: Tensor, split: Split, cutoffs: Sequence[int]) -> dict[str, float]:
@@ -60,3 +61,7 @@ def by_item_popularity(recommended: Tensor, users: Tensor, split: Split, cutoffs
             hits = find_hits(recommended, users, ItemLists.of([of_part], split.n_users, split.n_items))
             found |= {f"recall_{name}@{k}": float(hits[:, :k].sum()) / len(of_part) for k in cutoffs}
     return found
+
+
+def _ordered(numbers: npt.NDArray[np.int64], *names: str) -> "pd.Series[str]":
+    return pd.Series(pd.Categorical(np.array(names)[numbers], names, ordered=True))

@@ -16,6 +16,8 @@ def test_users_by_history_and_links() -> None:
     assert found["history"].tolist() == ["short", "medium", "long", "short"]
     assert found["friends"].tolist() == ["few", "few", "many", "none"]
     assert set(found) == {"history", "friends"}
+    assert list(found["history"].cat.categories) == ["short", "medium", "long"]
+    assert list(found["friends"].cat.categories) == ["none", "few", "many"]
 
 
 def test_items_by_popularity_by_hand() -> None:

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.errors import BusyError
+from pipeline.files import locked
 from pipeline.params import read_params
 from stages import tune
 from tests.project import Project
@@ -35,3 +37,9 @@ def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path
     project.run(tune.main, *storage, params="params.yaml", processed="processed", tasks="tasks")
     assert (tmp_path / "params.yaml").read_text() == text
     assert len(client.search_runs([experiment.experiment_id])) == len(runs), "a second search finds all trials done"
+
+
+def test_a_second_search_at_once_is_refused(tmp_path: Path) -> None:
+    project = Project.in_folder(tmp_path)
+    with locked(tmp_path / "params.yaml"), pytest.raises(BusyError, match="another process is writing it"):
+        project.run(tune.main, "--storage", "sqlite://", params="params.yaml", processed="processed", tasks="tasks")

@@ -21,7 +21,7 @@ class Batch:
     Attributes:
         rows: Distinct rows of the stacked table that any task touches, int64 ``[n_rows]``.
         triplets: One per task, in positions within ``rows``.
-        present: ``[n_tasks, n_rows]``, true where the task touches the row.
+        present: ``[n_tasks, n_rows]``, true where the row is a head, a tail or a used draw of the task.
     """
 
     rows: Tensor
@@ -36,7 +36,9 @@ class Batch:
         return Batch(self.rows.to(device, non_blocking=True), triplets, self.present.to(device, non_blocking=True))
 
 
-def batches(samples: Sequence[Triplets], batch_size: int, n_table_rows: int) -> Iterator[Batch]:
+def batches(
+    samples: Sequence[Triplets], batch_size: int, n_table_rows: int, n_drawn: Sequence[int | None] | None = None
+) -> Iterator[Batch]:
     """Cut the triplets of an epoch into steps.
 
     Rows are de-duplicated here, on the CPU, so that no step on a GPU waits for a result whose size depends on data.
@@ -45,17 +47,21 @@ def batches(samples: Sequence[Triplets], batch_size: int, n_table_rows: int) -> 
         samples: One per task, in rows of the stacked table, on the CPU; all have the same number of triplets.
         batch_size: Triplets per task and step; the last step may have fewer.
         n_table_rows: Declared number of rows of the stacked table.
+        n_drawn: Per task, how many of a step's drawn tails its loss uses (see ``Loss.n_drawn``). A row that was drawn for
+            nothing would else count as touched, with a gradient of zero.
     """
     numbering = _Numbering(n_table_rows)
     columns = [part.numpy() for t in samples for part in (t.heads, t.tails, t.negatives)]
     for start in range(0, columns[0].size, batch_size):
         parts = [column[start : start + batch_size] for column in columns]
+        for task, used in enumerate(n_drawn or ()):
+            parts[3 * task + 2] = parts[3 * task + 2][:used]
         rows, positions = numbering(np.concatenate(parts))
-        of_task = positions.reshape(len(samples), 3, parts[0].size)
+        places = np.split(positions, np.cumsum([part.size for part in parts[:-1]]))
         present = np.zeros((len(samples), rows.size), dtype=np.bool_)
-        for task, places in enumerate(of_task):
-            present[task, places] = True
-        triplets = [Triplets(*map(torch.from_numpy, places)) for places in of_task]
+        for number, of_part in enumerate(places):
+            present[number // 3, of_part] = True
+        triplets = [Triplets(*map(torch.from_numpy, places[i : i + 3])) for i in range(0, len(places), 3)]
         yield Batch(torch.from_numpy(rows), triplets, torch.from_numpy(present))
 
 

@@ -135,6 +135,7 @@ def fit(
     own_optimiser = torch.optim.Adam(own_parameters, lr) if own_parameters else None
     n_pairs = tasks[0].n_edges
     n_steps = -(-n_pairs // batch_size)
+    n_drawn = [loss.n_drawn for loss in losses]
     best, best_number, best_state = -1.0, 0, {}
 
     for number in range(1, epochs + 1):
@@ -145,7 +146,7 @@ def fit(
         ]
         generator = torch_generator(seed, "rule", number)
         found = torch.zeros(n_steps, n_tasks, device=device)
-        for number_of_step, on_cpu in enumerate(batches(samples, batch_size, nodes.n_rows)):
+        for number_of_step, on_cpu in enumerate(batches(samples, batch_size, nodes.n_rows, n_drawn)):
             batch = on_cpu.to(device)
             stacked = encoder().stacked
             gradients, found[number_of_step] = row_gradients(stacked, tables, batch, losses)

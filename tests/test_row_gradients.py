@@ -8,6 +8,8 @@ from pipeline import kernels
 from pipeline.batches import Batch, batches
 from pipeline.losses._base import Loss
 from pipeline.losses.bpr import BPR
+from pipeline.losses.directau import DirectAU
+from pipeline.losses.sampled_softmax import SampledSoftmax
 from pipeline.row_gradients import batch_losses, row_gradients, through_encoder
 from pipeline.sampling import Triplets
 from tests.losses._batch import NODES, TASK
@@ -184,3 +186,27 @@ def test_without_an_encoder_the_rows_stay_the_rows() -> None:
     found = through_encoder(parameter, parameter, rows, gradient)
     assert found[0] is rows
     assert found[1] is gradient
+
+
+def test_a_row_that_was_drawn_for_nothing_is_not_touched() -> None:
+    """The first task uses one drawn tail of four, the second none, the third all."""
+    (batch,) = batches(TASKS, 4, N_ROWS, [1, 0, None])
+    touched = [set(batch.rows[present].tolist()) for present in batch.present]
+    assert touched == [{0, 1, 2, 5, 6, 7}, {5, 6, 10, 11, 12}, {0, 1, 2, 3, 4}]
+    assert [at.negatives.numel() for at in batch.triplets] == [1, 0, 4]
+    assert batch.rows[batch.triplets[1].tails].tolist() == TASKS[1].tails.tolist()
+
+
+@pytest.mark.parametrize(
+    "loss", [SampledSoftmax(TASK, NODES, 2, True, n_negatives=5), DirectAU(TASK, NODES, 2, True)], ids=repr
+)
+def test_a_loss_uses_so_many_draws_as_it_says(loss: Loss) -> None:
+    """Other rows at the places beyond change nothing."""
+    table = random_table(dim=2)
+    at = triplets([0, 1, 2, 3, 4, 0, 1, 2], [5, 6, 7, 8, 9, 6, 7, 8], [7, 8, 9, 5, 6, 9, 5, 6])
+    others = Triplets(at.heads, at.tails, at.negatives.clone())
+    others.negatives[loss.n_drawn :] = 12
+    assert on_table(loss, table, at) == on_table(loss, table, others)
+    if loss.n_drawn:
+        others.negatives[loss.n_drawn - 1] = 12
+        assert on_table(loss, table, at) != on_table(loss, table, others)

@@ -28,7 +28,7 @@ def ials(
         seed: Of the initial factors.
         dim: Number of factors.
         regularization: L2 penalty.
-        alpha: Weight of an interaction over that of none.
+        alpha: Weight of an interaction, where that of none is 1 (of the paper, 1 + alpha).
         iterations: Sweeps over users and items.
     """
     from implicit.als import AlternatingLeastSquares

@@ -13,7 +13,9 @@ __all__ = ["item_knn"]
 
 
 def item_knn(train: Relation, seed: int, *, neighbours: Size = 100, shrink: NotNegative = 0.0) -> Mapping[str, Tensor]:
-    """W[i, j] = c[i, j] / (sqrt(c[i, i] c[j, j]) + shrink) for the items i that are most like j (Sarwar et al., WWW 2001).
+    """W[i, j] = c[i, j] / (sqrt(c[i, i] c[j, j]) + shrink) for the items j that are most like i (Sarwar et al., WWW 2001).
+
+    Item i scores the sum of W[i, j] over the items j of the user's history: of i's neighbours, whatever j's are.
 
     c counts the users that two items share; shrinking as in Dacrema et al., RecSys 2019. Dense, ``[n_items, n_items]``.
 
@@ -29,6 +31,6 @@ def item_knn(train: Relation, seed: int, *, neighbours: Size = 100, shrink: NotN
     similar = shared / np.maximum(np.outer(sizes, sizes) + np.float32(shrink), np.float32(1e-9))
     np.fill_diagonal(similar, 0)
     if neighbours < train.n_tails:
-        far = np.argsort(-similar, axis=0, kind="stable")[neighbours:]
-        np.put_along_axis(similar, far, 0, axis=0)
+        far = np.argsort(-similar, axis=1, kind="stable")[:, neighbours:]
+        np.put_along_axis(similar, far, 0, axis=1)
     return {ITEM: torch.from_numpy(similar)}

@@ -9,7 +9,7 @@ from pipeline.data.relation import NodeTypes, Relation
 __all__ = ["Loss", "Places"]
 
 Places = tuple[Tensor, Tensor, Tensor]
-"""Where heads, the tails that belong to them and the tails that were drawn lie among the rows of a step, ``[batch]`` each."""
+"""Places, among the rows of a step, of heads, of the tails that belong to them ``[batch]``, and of drawn tails ``[n_drawn]``."""
 
 
 class Loss(nn.Module, ABC):
@@ -24,6 +24,9 @@ class Loss(nn.Module, ABC):
         dim: Length of an embedding.
         is_main: Whether it is the main task's.
     """
+
+    n_drawn: int | None = None
+    """How many drawn tails of a batch are used at the most; ``None``: one per pair."""
 
     def __init__(self, task: Relation, nodes: NodeTypes, dim: int, is_main: bool) -> None:
         super().__init__()

@@ -26,6 +26,8 @@ class DirectAU(Loss):
         ValueError: If ``gamma`` is negative.
     """
 
+    n_drawn = 0
+
     def __init__(self, task: Relation, nodes: NodeTypes, dim: int, is_main: bool, *, gamma: float = 1.0) -> None:
         super().__init__(task, nodes, dim, is_main)
         if not gamma >= 0:

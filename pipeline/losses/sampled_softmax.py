@@ -23,8 +23,10 @@ class SampledSoftmax(Loss):
     Senecal, IEEE Transactions on Neural Networks 2008; for the tails of the other pairs Yi et al., RecSys 2019). Candidates
     are the same for all heads of a batch; the head's own tail is not among them.
 
-    Candidates are what the sampler drew, uniform over the tails, and with ``in_batch`` the tails of the batch's other pairs,
-    which come in proportion to how many pairs have them.
+    Candidates are what the sampler drew, and with ``in_batch`` the tails of the batch's other pairs, which come in proportion
+    to how many pairs have them. E_j of a draw is n_negatives / n_tails: nearly so with ``train.negatives: uniform`` (the sampler
+    never gives a head a tail that it is linked with, so popular tails are drawn a little less); with ``popularity`` and
+    ``hard`` the tails that they favour count for more than in the full softmax.
 
     It is made of matrix products, whose last bits depend on the number of threads.
 
@@ -58,7 +60,7 @@ class SampledSoftmax(Loss):
             raise ValueError(f"temperature must be > 0, found {temperature}")
         if n_negatives < 0 or (n_negatives == 0 and not in_batch):
             raise ValueError(f"n_negatives must be >= 1, or >= 0 with in_batch, found {n_negatives}")
-        self.temperature, self.normalize, self.n_negatives, self.in_batch = temperature, normalize, n_negatives, in_batch
+        self.temperature, self.normalize, self.n_drawn, self.in_batch = temperature, normalize, n_negatives, in_batch
         share = torch.zeros(nodes.n_rows if in_batch else 0)
         if in_batch:
             counts = torch.from_numpy(np.bincount(task.tails, task.weights, minlength=task.n_tails).astype(np.float32))
@@ -70,7 +72,7 @@ class SampledSoftmax(Loss):
     def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
         """See the base class."""
         heads, tails, negatives = at
-        drawn = negatives[: self.n_negatives]
+        drawn = negatives[: self.n_drawn]
         others = torch.cat([tails, drawn]) if self.in_batch else drawn  # [n_candidates]
         rows = functional.normalize(rows, dim=1) if self.normalize else rows
         head, tail, candidate = (rows.index_select(0, places) for places in (heads, tails, others))
@@ -88,7 +90,7 @@ class SampledSoftmax(Loss):
         """
         if self.in_batch:
             return None
-        heads, tails, others = at[0], at[1], at[2][: self.n_negatives]
+        heads, tails, others = at[0], at[1], at[2][: self.n_drawn]
         lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_(min=_EPS) if self.normalize else None
         unit = rows if lengths is None else rows / lengths
         head, tail, candidate = (unit.index_select(0, places) for places in (heads, tails, others))

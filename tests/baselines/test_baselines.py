@@ -35,12 +35,12 @@ def test_popularity_counts_users() -> None:
 
 
 def test_item_knn_is_the_cosine_of_the_nearest() -> None:
-    """Items 0, 1, 2 have 2, 3, 1 users; 0 and 1 share 2, 1 and 2 share 1, 0 and 2 none. Nearest to 1 is 0."""
+    """Items 0, 1, 2 have 2, 3, 1 users; 0 and 1 share 2, 1 and 2 share 1, 0 and 2 none. Each keeps its nearest: 1, 0, 1."""
     near, far = 2 / 6**0.5, 1 / 3**0.5
     whole = item_knn(SMALL, 0)[ITEM]
     torch.testing.assert_close(whole, torch.tensor([[0, near, 0], [near, 0, far], [0, far, 0]]))
     nearest = item_knn(SMALL, 0, neighbours=1)[ITEM]
-    torch.testing.assert_close(nearest, torch.tensor([[0, near, 0], [near, 0, far], [0, 0, 0]]))
+    torch.testing.assert_close(nearest, torch.tensor([[0, near, 0], [near, 0, 0], [0, far, 0]]))
     shrunk = item_knn(SMALL, 0, shrink=2.0)[ITEM]
     assert shrunk[0, 1].item() == pytest.approx(2 / (6**0.5 + 2))
 

@@ -9,7 +9,7 @@ from pipeline.data.relation import NodeTypes, Relation
 __all__ = ["Loss", "Places"]
 
 Places = tuple[Tensor, Tensor, Tensor]
-"""Places, among the rows of a step, of heads, of the tails that belong to them ``[batch]``, and of drawn tails ``[n_drawn]``."""
+"""Places among the rows of a step: of heads and of the tails that belong to them ``[batch]``, of drawn tails ``[n_drawn]``."""
 
 
 class Loss(nn.Module, ABC):

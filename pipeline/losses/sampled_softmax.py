@@ -24,9 +24,9 @@ class SampledSoftmax(Loss):
     are the same for all heads of a batch; the head's own tail is not among them.
 
     Candidates are what the sampler drew, and with ``in_batch`` the tails of the batch's other pairs, which come in proportion
-    to how many pairs have them. E_j of a draw is n_negatives / n_tails: nearly so with ``train.negatives: uniform`` (the sampler
-    never gives a head a tail that it is linked with, so popular tails are drawn a little less); with ``popularity`` and
-    ``hard`` the tails that they favour count for more than in the full softmax.
+    to how many pairs have them. E_j of a draw is n_negatives / n_tails: nearly so with ``train.negatives: uniform`` (no head
+    is given a tail that it is linked with, so popular tails are drawn a little less); with ``popularity`` and ``hard`` the
+    tails that they favour count for more than in the full softmax.
 
     It is made of matrix products, whose last bits depend on the number of threads.
 

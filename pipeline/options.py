@@ -81,7 +81,11 @@ def settings(path: Path, params: Params, dataset: str, method: str) -> dict[str,
         ParamsError: As ``read_params``.
     """
     params = params.of(path, dataset, method)
-    check_all_options(path, params, [method])
+    try:
+        check_all_options(path, params, [method])
+    except ParamsError as error:  # the sections as they stand in the file were checked before
+        whose = f"(of {dataset}/{method}, by what overrides or tune.space change)"
+        raise ParamsError(*(f"{line} {whose}" for line in str(error).splitlines())) from error
     found = method_of(path, params, method)
     kind = plugins.method_kind(found.rule)
     plug_ins = {"rule": (kind, found.rule, found.options)}

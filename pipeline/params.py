@@ -71,7 +71,7 @@ class Params(Section):
     tune: Tune
     encoders: dict[str, dict[str, Any]]
     losses: dict[str, dict[str, Any]]
-    combiners: dict[str, dict[str, Any]]
+    combiners: dict[Name, dict[str, Any]]
     custom: dict[Name, Description]
     overrides: dict[Name, Override]
 
@@ -105,11 +105,11 @@ class Params(Section):
         content = self.model_dump(exclude={"custom", "overrides"})
         for name in dict.fromkeys((self.source(dataset), dataset)):
             if override := self.overrides.get(name):
-                content = merged(content, override.changes(self._lineage(method)))
+                content = merged(content, override.changes(self.lineage(method)))
         whole = {**content, "custom": self.custom, "overrides": self.overrides}
         return _validated(path, whole, ("overrides", dataset, *(("methods", method) if method else ())))
 
-    def _lineage(self, method: str | None) -> list[str]:
+    def lineage(self, method: str | None) -> list[str]:
         """The method and those that it is ``like``, the first of them first."""
         names: list[str] = []
         while method and method not in names:

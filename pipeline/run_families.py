@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Key = TypeVar("Key")
 
 _PARENT = "mlflow.parentRunId"
+_STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "DIVERGED": "FAILED"}  # of a trial
 _CONTENT = "pmtrec.content"  # what a parent run is about: it is found by this, so that doing a thing twice changes nothing
 
 
@@ -59,7 +60,7 @@ def log_search(
             now = time.time_ns() // 10**6
             metrics = [Metric("valid/ndcg_at_20", value, now, epoch) for epoch, value in history.items()]
             client.log_batch(child, metrics=metrics)
-            client.set_terminated(child, "FINISHED" if state == "COMPLETE" else "KILLED")
+            client.set_terminated(child, _STATUS[state])
         for key, value in found.items():
             client.set_tag(parent, f"best.{key}", str(value))
         client.set_terminated(parent, "FINISHED")

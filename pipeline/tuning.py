@@ -18,10 +18,12 @@ from pipeline.params import Params, flat
 from pipeline.sections import Choices, Range
 from pipeline.training import Epoch
 
-__all__ = ["Search", "Trial", "at_an_edge", "nested", "space_of"]
+__all__ = ["DIVERGED", "Search", "Trial", "at_an_edge", "nested", "space_of"]
 
 _WARM_UP = 10  # epochs before a trial is compared with others
 _FIRST = 4  # trials before any is stopped early, and before TPE has enough to learn from
+DIVERGED = "DIVERGED"  # what Optuna has no state for
+
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _EDGE = 0.05  # of the range: a best value so close to an end says that the range was too small
 
@@ -73,8 +75,8 @@ class Trial:
     Attributes:
         number: From 0, in the order of time.
         values: Key path -> value.
-        state: ``COMPLETE``, or ``PRUNED`` if it was stopped early.
-        history: Epoch -> best validation NDCG@20 so far; empty if the training diverged in the first.
+        state: ``COMPLETE``, ``PRUNED`` if it was stopped early, or ``DIVERGED``.
+        history: Epoch -> best validation NDCG@20 so far.
     """
 
     number: int
@@ -84,8 +86,8 @@ class Trial:
 
     @property
     def valid_ndcg(self) -> float:
-        """The best of its epochs."""
-        return max(self.history.values(), default=0.0)
+        """The best of its epochs; 0 where a training would end with an error."""
+        return 0.0 if self.state == DIVERGED else max(self.history.values(), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -180,4 +182,12 @@ class Search:
             study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=seed)
             study.optimize(objective, n_trials=1)
         trials = study.get_trials(deepcopy=False, states=_ENDED)[: self.params.tune.trials]
-        return [Trial(t.number, t.user_attrs["values"], t.state.name, dict(t.intermediate_values)) for t in trials]
+        return [
+            Trial(
+                t.number,
+                t.user_attrs["values"],
+                DIVERGED if "diverged" in t.user_attrs else t.state.name,
+                dict(t.intermediate_values),
+            )
+            for t in trials
+        ]

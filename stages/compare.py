@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         histories[dataset, method, seed], models[dataset, method, seed] = pd.read_csv(model / "history.csv"), model
     metric = params.compare.metric
     # The metric that decides comes first; what is no measure of quality, last; what is found by popularity only in the files.
-    names = sorted(results[0].metrics, key=lambda name: (name != metric, name.startswith(("coverage", "popularity")), name))
+    found = {name for result in results for name in result.metrics}
+    names = sorted(found, key=lambda name: (name != metric, name.startswith(("coverage", "popularity")), name))
     slices = {
         dataset: user_slices(
             load_split(check_folder(args.processed / dataset)), load_relations(check_folder(args.tasks / dataset))
@@ -48,13 +49,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     with new_folder(args.out) as out:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
         board.to_csv(out / "leaderboard.csv", index=False)
+        board.to_json(out / "leaderboard.json", orient="records", indent=2)
         gains = gains_by_slice(results, best, metric, slices)
         gains.to_csv(out / "slices.csv", index=False)
         slices_picture(gains, params.compare.method, metric).savefig(out / "slices.png")
         # A file each, because DVC shows metrics as a table with a row per file.
         for row in board.to_dict("records"):
             (out / "leaderboard" / row["dataset"]).mkdir(parents=True, exist_ok=True)
-            write_json(out / "leaderboard" / row["dataset"] / f"{row['method']}.json", {name: row[name] for name in names})
+            known = {name: row[name] for name in names if pd.notna(row[name])}
+            write_json(out / "leaderboard" / row["dataset"] / f"{row['method']}.json", known)
         leader_board_picture(board, metric).savefig(out / "leaderboard.png")
         validation_picture(histories).savefig(out / "validation.png")
         quality_picture(histories, seconds).savefig(out / "quality_time.png")

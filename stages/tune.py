@@ -32,11 +32,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _search_all(args: argparse.Namespace) -> None:
     params = read_params(args.params)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    for dataset in params.datasets:
+    # What is `like` another starts from what was found for the other: that comes first.
+    methods = sorted(params.methods, key=lambda method: len(params.lineage(method)))
+    for dataset in sorted(params.datasets, key=lambda name: params.source(name) != name):
         split = load_split(check_folder(args.processed / dataset))
         relations = load_relations(check_folder(args.tasks / dataset))
         data = dvc_hash(args.processed / dataset) + dvc_hash(args.tasks / dataset)
-        for method in params.methods:
+        for method in methods:
+            params = read_params(args.params)
             search = Search(args.params, params, dataset, method, data, args.storage)
             if not (space := search.space()):
                 continue  # nothing to choose

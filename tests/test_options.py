@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from pipeline.errors import ParamsError
 from pipeline.options import check_all_options, described, method_of, settings
 from pipeline.params import read_params
 
@@ -53,3 +56,10 @@ def test_settings_are_all_that_decides_a_training() -> None:
 
 def test_settings_of_a_baseline_have_nothing_that_it_does_not_use() -> None:
     assert set(settings(OURS, PARAMS, "demo", "ease")) == {"rule", "preprocess", "sources"}
+
+
+def test_a_wrong_option_in_an_override_says_whose_it_is() -> None:
+    params = PARAMS.with_changes("yelp", "pmtrec", {"combiners": {"pmtrec": {"focus_end": 2}}})
+    with pytest.raises(ParamsError, match=r"combiners.pmtrec.focus_end must be in .* \(of yelp/pmtrec, by what overrides"):
+        settings(OURS, params, "yelp", "pmtrec")
+    settings(OURS, params, "yelp", "single_task")

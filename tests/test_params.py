@@ -148,6 +148,13 @@ def test_a_fault_is_one_line_that_names_the_key(tmp_path: Path, old: str, new: s
     assert f"{path}: {line}" in str(refused.value).splitlines()
 
 
+@pytest.mark.parametrize("name", ["a b; touch x", "../up", "Pmtrec", "a'b"])
+def test_a_method_has_a_name_that_is_safe_in_a_command_and_a_path(tmp_path: Path, name: str) -> None:
+    path = changed(tmp_path, "  single_task: {}\n", f'  single_task: {{}}\n  "{name}": {{like: single_task}}\n')
+    with pytest.raises(ParamsError, match="combiners"):
+        read_whole(path)
+
+
 def test_an_unknown_key_is_named_with_the_closest_valid_one(tmp_path: Path) -> None:
     path = changed(tmp_path, "  lr: 5e-3", "  lr: 5e-3\n  lrr: 1")
     with pytest.raises(ParamsError) as refused:

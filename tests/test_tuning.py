@@ -67,10 +67,11 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
 
 def test_a_training_that_diverges_is_a_trial_of_the_worst_kind(tmp_path: Path) -> None:
     def diverge(settings: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        on_epoch(Epoch(1, {}, {}, 0.9))
         raise DivergedError("training: not finite. Fix: lower train.lr")
 
     trials = search(tmp_path, 2).run(diverge)
-    assert [trial.valid_ndcg for trial in trials] == [0.0, 0.0]
+    assert [(trial.valid_ndcg, trial.state) for trial in trials] == [(0.0, "DIVERGED")] * 2, "however good it was before"
 
 
 def test_trials_below_the_median_are_stopped(tmp_path: Path) -> None:

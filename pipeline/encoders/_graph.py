@@ -76,7 +76,10 @@ def smoothed(adjacency: Tensor, x: Tensor, layers: int) -> Tensor:
 
 
 def with_item_bias(stacked: Tensor, nodes: NodeTypes) -> Tensor:
-    """The last coordinate of users set to 1, so that that of an item is its bias: <u, i> = <u', i'> + b_i."""
+    """The last coordinate of users set to 1, so that that of an item is its bias: <u, i> = <u', i'> + b_i.
+
+    Of inner products, that is: a loss that compares cosines divides it by the lengths of both vectors.
+    """
     fixed = torch.zeros_like(stacked, dtype=torch.bool)
     first = nodes.offset(USER)
     fixed[first : first + nodes.sizes[USER], -1] = True

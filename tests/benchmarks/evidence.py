@@ -1,15 +1,18 @@
 """Results of `dvc repro`, also of several projects, as the tables of docs/evidence.md: every method against one of them.
 
-    python -m tests.benchmarks.evidence --against pmtrec --models docs/evidence/models.csv PROJECT... >table.md
+    python -m tests.benchmarks.evidence --against pmtrec PROJECT... >table.md
     python -m tests.benchmarks.evidence --against single_task --slices pmtrec PROJECT >slices.md
+    python -m tests.benchmarks.evidence --models docs/evidence/models.csv PROJECT...
+    python -m tests.benchmarks.evidence --trials docs/evidence/tuning.csv PROJECT...
 
-Data sets that are `like` another (`lastfm_placebo` and `lastfm`) have the same users and the same split: their methods stand in
-one table, as `pmtrec (placebo)`.
+Data sets that are `like` another (`lastfm_placebo` and `lastfm`) and preprocessed as it have the same users and the same split:
+their methods stand in one table, as `pmtrec (placebo)`.
 """
 
 import argparse
 from pathlib import Path
 
+import optuna
 import pandas as pd
 
 from pipeline.comparison import Result, gains_by_slice, leader_board
@@ -19,21 +22,46 @@ from pipeline.params import read_params
 from pipeline.slices import user_slices
 
 
-def read(project: Path, metric: str) -> tuple[list[Result], list[dict[str, str]]]:
-    """All results of a project, and which models they are of."""
-    params = read_params(project / "params.yaml")
-    results, models = [], []
+def read(project: Path) -> list[Result]:
+    """All results of a project."""
+    path = project / "params.yaml"
+    params = read_params(path)
+    results = []
     for folder in sorted(project.glob("results/*/*/*/")):
         dataset, method, seed = folder.parts[-3:]
         source = params.source(dataset)
+        if params.of(path, dataset).preprocess != params.of(path, source).preprocess:
+            source = dataset
         label = method if source == dataset else f"{method} ({dataset.removeprefix(source + '_')})"
         values, _ = read_parquet(check_folder(folder) / "per_user.parquet")
-        metrics = read_json(folder / "metrics.json")
-        results.append(Result(source, label, int(seed), metrics, values))
-        made = dvc_hash(project / "models" / dataset / method / seed)
-        run = f"{dataset}/{method}/{seed}"
-        models.append({"run": run, "model": made, "result": dvc_hash(folder), metric: f"{metrics[metric]:.6f}"})
-    return results, models
+        results.append(Result(source, label, int(seed), read_json(folder / "metrics.json"), values))
+    return results
+
+
+def models_of(project: Path) -> list[dict[str, str]]:
+    """The MLflow run of every result of a project, with DVC's hashes of its model and of itself."""
+    rows = []
+    for folder in sorted(project.glob("results/*/*/*/")):
+        run = "/".join(folder.parts[-3:])
+        made, result = dvc_hash(project / "models" / run), dvc_hash(folder)
+        value = f"{read_json(folder / 'metrics.json')['ndcg@20']:.6f}"
+        rows.append({"params": project.resolve().name, "run": run, "model": made, "result": result, "ndcg@20": value})
+    return rows
+
+
+def trials_of(project: Path) -> list[dict[str, object]]:
+    """All trials of `tune` in a project's tuning.db."""
+    rows = []
+    storage = f"sqlite:///{project}/tuning.db"
+    for search in sorted(optuna.get_all_study_names(storage)):
+        for trial in optuna.load_study(study_name=search, storage=storage).trials:
+            if "values" in trial.user_attrs:
+                row = {"search": search, "trial": trial.number, "state": trial.state.name.lower()}
+                row["epochs"] = max(trial.intermediate_values, default=0)
+                row["valid_ndcg"] = f"{max(trial.intermediate_values.values(), default=0):.5f}"
+                row["values"] = " ".join(f"{key}={value}" for key, value in trial.user_attrs["values"].items())
+                rows.append(row)
+    return rows
 
 
 def table(results: list[Result], against: str, cutoff: int) -> str:
@@ -97,15 +125,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="methods; by default all")
     parser.add_argument("--cutoff", type=int, default=20)
     parser.add_argument("--slices", help="instead: what this method gains, by slice of the users (one project)")
-    parser.add_argument("--models", type=Path, help="where to write the runs' names and DVC's hashes of models and results")
+    parser.add_argument("--models", type=Path, help="instead: where to write the runs' names and DVC's hashes")
+    parser.add_argument("--trials", type=Path, help="instead: where to write the trials of tune")
     args = parser.parse_args()
-    found = [read(project, f"ndcg@{args.cutoff}") for project in args.projects]
-    everything = [(result.dataset, result.method, result.seed) for of_project, _ in found for result in of_project]
+    for path, rows_of in ((args.models, models_of), (args.trials, trials_of)):
+        if path:
+            pd.DataFrame([row for project in args.projects for row in rows_of(project)]).to_csv(path, index=False)
+            return
+    found = [result for project in args.projects for result in read(project)]
+    everything = [(result.dataset, result.method, result.seed) for result in found]
     if twice := {key for key in everything if everything.count(key) > 1}:
         raise SystemExit(f"in two projects: {sorted(twice)}")
-    results = [result for of_project, _ in found for result in of_project if not args.only or result.method in args.only]
-    if args.models:
-        pd.DataFrame([model for _, models in found for model in models]).to_csv(args.models, index=False)
+    results = [result for result in found if not args.only or result.method in args.only]
     if args.slices:
         print(slices_table(results, args.projects[0], args.slices, args.against, args.cutoff))
     else:

@@ -19,39 +19,7 @@ from pipeline.files import dvc_hash
 from stages import compare, evaluate, train
 from tests.project import Project
 from tests.sources import ROOT
-
-METHODS = ["single_task", "equal_weights", "pmtrec"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which everything has run once."""
-    with pytest.MonkeyPatch.context() as patch:
-        root = tmp_path_factory.mktemp("project")
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("DVC_ROOT", str(root))
-        project = Project.in_folder(root)
-        project.data()
-        for method in METHODS:
-            project.train(method)
-            project.evaluate(method)
-            project.track(method)
-        project.run(
-            compare.main,
-            params="params.yaml",
-            processed="processed",
-            tasks="tasks",
-            results="results",
-            models="models",
-            out="reports",
-        )
-    return project
-
-
-@pytest.fixture
-def project(finished: Project, tmp_path: Path) -> Project:
-    """A copy of it that a test may change, with the same tracking database."""
-    return finished.copy_to(tmp_path)
+from tests.stages.conftest import METHODS
 
 
 def test_the_leader_board_has_every_method(finished: Project) -> None:

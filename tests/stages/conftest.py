@@ -1,0 +1,41 @@
+"""A project in which the whole DAG has run, for the tests that look at what it left."""
+
+from pathlib import Path
+
+import pytest
+
+from stages import compare
+from tests.project import Project
+
+METHODS = ["single_task", "equal_weights", "pmtrec"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which everything has run once."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("project")
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("DVC_ROOT", str(root))
+        project = Project.in_folder(root)
+        project.data()
+        for method in METHODS:
+            project.train(method)
+            project.evaluate(method)
+            project.track(method)
+        project.run(
+            compare.main,
+            params="params.yaml",
+            processed="processed",
+            tasks="tasks",
+            results="results",
+            models="models",
+            out="reports",
+        )
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of it that a test may change, with the same tracking database."""
+    return finished.copy_to(tmp_path)

@@ -14,6 +14,7 @@ Key = tuple[str, str, int]  # data set, method, seed
 _VALID = "valid/ndcg_at_20"
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
+_FEWEST_USERS = 10
 _STYLES = {"short": ":", "medium": "--", "long": "-"}
 
 
@@ -40,8 +41,12 @@ def leader_board_picture(board: pd.DataFrame, metric: str) -> Figure:
 
 
 def slices_picture(gains: pd.DataFrame, method: str, metric: str) -> Figure:
-    """What ``method`` gains over the best baseline by slice of the users, one panel per data set; 95% intervals."""
-    panels = list(gains[gains["method"] == method].groupby("dataset", sort=False))
+    """What ``method`` gains over the best baseline by slice of the users, one panel per data set; 95% intervals.
+
+    Slices of a few users, whose intervals would flatten all others, are in the table alone.
+    """
+    shown = gains[(gains["method"] == method) & (gains["n_users"] >= _FEWEST_USERS)]
+    panels = list(shown.groupby("dataset", sort=False))
     figure = _figure(max(len(panels), 1))
     for axes, (dataset, rows) in zip(figure.axes, panels, strict=False):
         names = [f"{row.kind}: {row.slice} ({row.n_users:,})" for row in rows.itertuples()]

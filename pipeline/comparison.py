@@ -9,12 +9,22 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.stats
 
+from pipeline.costs import PEAK_MEMORY, SECONDS
+from pipeline.evaluation import VALIDATION_METRIC
+
 __all__ = ["Result", "costs", "gains_by_slice", "holm", "leader_board", "to_markdown"]
 
 Key = tuple[str, str, int]  # data set, method, seed
 
 _CONFIDENCE = 0.95
-_COSTS = {"epochs": "epochs to the best", "seconds": "seconds to the best", "seconds_per_epoch": "seconds per epoch"}
+_COSTS = {
+    "epochs": "epochs to the best",
+    "seconds": "seconds to the best",
+    "seconds_per_epoch": "seconds per epoch",
+    "relative_cost": "times equal_weights",
+    "peak_memory": "peak memory, MiB",
+}
+_EQUAL = "equal_weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,25 +84,28 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
     return board.reindex(columns=[*board.columns.difference(columns, sort=False), *columns])
 
 
-def costs(histories: Mapping[Key, pd.DataFrame], seconds: Mapping[Key, Mapping[int, float]]) -> pd.DataFrame:
-    """What the trainings took, as medians over the seeds; one row per data set and method of which a time is known.
+def costs(histories: Mapping[Key, pd.DataFrame], measured: Mapping[Key, pd.DataFrame]) -> pd.DataFrame:
+    """What the trainings took, as medians over the seeds; one row per data set and method of which it is known.
 
     Args:
         histories: (data set, method, seed) -> a row per epoch.
-        seconds: The same -> seconds since the training began, by epoch. Measured as it ran: on a busy machine they say little.
+        measured: The same -> ``SECONDS`` and ``PEAK_MEMORY`` by epoch. Measured as it ran: on a busy machine times say little.
 
     Returns:
-        ``dataset``, ``method``, ``epochs`` (to the best), ``seconds`` (to the end of the best epoch), ``seconds_per_epoch``.
+        ``dataset``, ``method``, ``epochs`` (to the best), ``seconds`` (to the end of the best epoch), ``seconds_per_epoch``,
+        ``peak_memory`` (MiB), ``relative_cost`` (seconds per epoch over those of equal_weights; NaN where that is not known).
     """
     rows = []
-    for (dataset, method, seed), at in seconds.items():
-        history = histories[dataset, method, seed]
-        best = int(history["epoch"].iloc[int(history["valid/ndcg_at_20"].to_numpy().argmax())])
+    for (dataset, method, seed), table in measured.items():
+        history, at = histories[dataset, method, seed], table[SECONDS].sort_index()
+        best = int(history["epoch"].iloc[int(history[VALIDATION_METRIC].to_numpy().argmax())])
         # The first epoch has what is done once, as compiling.
-        per_epoch = (at[max(at)] - at[min(at)]) / (max(at) - min(at)) if len(at) > 1 else at[max(at)]
-        rows.append((dataset, method, best, at.get(best, np.nan), per_epoch))
-    table = pd.DataFrame(rows, columns=["dataset", "method", "epochs", "seconds", "seconds_per_epoch"])
-    return table.groupby(["dataset", "method"], sort=False).median().reset_index()
+        per_epoch = at.diff().mean() if len(at) > 1 else at.iloc[0]
+        rows.append((dataset, method, best, at.get(best, np.nan), per_epoch, table[PEAK_MEMORY].max()))
+    names = ["dataset", "method", "epochs", "seconds", "seconds_per_epoch", "peak_memory"]
+    found = pd.DataFrame(rows, columns=names).groupby(["dataset", "method"], sort=False).median().reset_index()
+    equal = found[found["method"] == _EQUAL].set_index("dataset")["seconds_per_epoch"]
+    return found.assign(relative_cost=found["seconds_per_epoch"] / found["dataset"].map(equal))
 
 
 def _summary(dataset: str, method: str, group: list[Result]) -> dict[Hashable, Any]:

@@ -12,13 +12,28 @@ from pipeline.compiling import is_compiled_for
 from pipeline.data.relation import ITEM, USER
 from pipeline.ranking import best_unseen
 
-__all__ = ["NOTHING", "Histories", "ItemLists", "coverage", "find_hits", "per_user", "ranking_tables", "top_k"]
+__all__ = [
+    "NOTHING",
+    "VALIDATION_CUTOFF",
+    "VALIDATION_METRIC",
+    "Histories",
+    "ItemLists",
+    "coverage",
+    "find_hits",
+    "per_user",
+    "ranking_tables",
+    "top_k",
+]
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 
 _SCORES_ON_CPU = 2**19
 _SCORES_ON_GPU = 2**26
 _FEWEST_USERS = 16
+
+VALIDATION_CUTOFF = 20
+VALIDATION_METRIC = f"valid/ndcg_at_{VALIDATION_CUTOFF}"
+"""What decides on the best epoch and the best settings: a column of a training's history, and a metric of its run."""
 
 NOTHING = -1
 """Item number where a list ends early because a user has fewer than k unseen items."""

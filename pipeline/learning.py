@@ -11,10 +11,10 @@ from pipeline import plugins
 from pipeline.assembly import assemble
 from pipeline.data.relation import Relation
 from pipeline.data.splitting import Split
-from pipeline.evaluation import ItemLists, per_user, ranking_tables
+from pipeline.evaluation import VALIDATION_CUTOFF, VALIDATION_METRIC, ItemLists, per_user, ranking_tables
 from pipeline.metrics.ndcg import ndcg
 from pipeline.sections import Train
-from pipeline.training import VALIDATION_CUTOFF, VALIDATION_METRIC, Epoch, fit, make_deterministic, pick_device
+from pipeline.training import Epoch, fit, make_deterministic, pick_device
 
 __all__ = ["Learned", "learn"]
 

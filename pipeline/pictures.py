@@ -7,15 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from pipeline.costs import SECONDS
+from pipeline.evaluation import VALIDATION_METRIC
+from pipeline.thirds import THIRDS
+
 __all__ = ["leader_board_picture", "quality_picture", "run_picture", "slices_picture", "validation_picture", "weights_picture"]
 
 Key = tuple[str, str, int]  # data set, method, seed
 
-_VALID = "valid/ndcg_at_20"
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
 _FEWEST_USERS = 10
-_STYLES = {"short": ":", "medium": "--", "long": "-"}
+_STYLES = dict(zip(THIRDS, (":", "--", "-"), strict=True))
 
 
 def leader_board_picture(board: pd.DataFrame, metric: str) -> Figure:
@@ -62,13 +65,16 @@ def slices_picture(gains: pd.DataFrame, method: str, metric: str) -> Figure:
 
 def validation_picture(histories: Mapping[Key, pd.DataFrame]) -> Figure:
     """Validation NDCG over epochs, one panel per data set, one line per run."""
-    curves = {key: (history["epoch"], history[_VALID]) for key, history in histories.items()}
+    curves = {key: (history["epoch"], history[VALIDATION_METRIC]) for key, history in histories.items()}
     return _curves(histories, curves, "epoch", "NDCG@20 on validation")
 
 
-def quality_picture(histories: Mapping[Key, pd.DataFrame], seconds: Mapping[Key, Mapping[int, float]]) -> Figure:
+def quality_picture(histories: Mapping[Key, pd.DataFrame], measured: Mapping[Key, pd.DataFrame]) -> Figure:
     """Best validation NDCG so far over training time, one panel per data set, one line per run of which times are known."""
-    curves = {key: (histories[key]["epoch"].map(at), histories[key][_VALID].cummax()) for key, at in seconds.items()}
+    curves = {
+        key: (histories[key]["epoch"].map(table[SECONDS]), histories[key][VALIDATION_METRIC].cummax())
+        for key, table in measured.items()
+    }
     figure = _curves(histories, curves, "seconds of training", "best NDCG@20 on validation")
     for axes in figure.axes:
         axes.set_xscale("log")
@@ -97,7 +103,7 @@ def run_picture(history: pd.DataFrame, title: str) -> Figure:
     figure = _figure(4, columns=2)
     validation, losses, weights, cosines = figure.axes
     tasks = _tasks(history)
-    validation.plot(history["epoch"], history[_VALID], color="black")
+    validation.plot(history["epoch"], history[VALIDATION_METRIC], color="black")
     for number, task in enumerate(tasks):
         losses.plot(history["epoch"], history[f"train/loss/{task}"], color=f"C{number}", label=task)
     _draw_by_slice(weights, history, "weight")

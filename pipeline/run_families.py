@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pandas as pd
+
+from pipeline.costs import PEAK_MEMORY, SECONDS
+from pipeline.evaluation import VALIDATION_METRIC
 from pipeline.files import dvc_hash
 from pipeline.provenance import source_tags
-from pipeline.tracking import MODEL, SECONDS
+from pipeline.tracking import MODEL
 from pipeline.tracking_store import connect, experiment_of, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["log_comparison", "log_search", "seconds_of"]
+__all__ = ["costs_of", "log_comparison", "log_search"]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def log_search(
             tags = {_PARENT: parent, "optuna.state": state}
             child = _create(client, dataset, f"tune/{method}/{number}", tags, values)
             now = time.time_ns() // 10**6
-            metrics = [Metric("valid/ndcg_at_20", value, now, epoch) for epoch, value in history.items()]
+            metrics = [Metric(VALIDATION_METRIC, value, now, epoch) for epoch, value in history.items()]
             client.log_batch(child, metrics=metrics)
             client.set_terminated(child, _STATUS[state])
         for key, value in found.items():
@@ -88,22 +92,27 @@ def log_comparison(dataset: str, models: Sequence[Path], metrics: Mapping[str, f
         client.set_terminated(parent, "FINISHED")
 
 
-def seconds_of(dataset: str, models: Mapping[Key, Path]) -> dict[Key, dict[int, float]]:
-    """Seconds since a training began, by epoch, of those whose run MLflow has seen live.
+def costs_of(dataset: str, models: Mapping[Key, Path]) -> dict[Key, pd.DataFrame]:
+    """What trainings have cost, by epoch, of those whose run MLflow has seen live.
 
     Args:
         dataset: Its experiment.
         models: What the caller calls them -> folders of the trainings.
+
+    Returns:
+        Tables with the columns ``SECONDS`` and ``PEAK_MEMORY`` of ``pipeline.costs``; index: epoch.
     """
-    found: dict[Key, dict[int, float]] = {}
+    found: dict[Key, pd.DataFrame] = {}
     with _tolerant():
         client = connect()
         runs = client.search_runs([experiment_of(client, dataset)], max_results=50_000)
         of_model = {run.data.tags[MODEL]: run.info.run_id for run in runs if MODEL in run.data.tags}
         for key, model in models.items():
-            history = client.get_metric_history(of_model[made], SECONDS) if (made := dvc_hash(model)) in of_model else []
-            if history:
-                found[key] = {metric.step: metric.value for metric in history}
+            if run_id := of_model.get(dvc_hash(model)):
+                histories = {name: client.get_metric_history(run_id, name) for name in (SECONDS, PEAK_MEMORY)}
+                columns = {name: {metric.step: metric.value for metric in history} for name, history in histories.items()}
+                if columns[SECONDS]:
+                    found[key] = pd.DataFrame(columns, dtype=float)
     return found
 
 

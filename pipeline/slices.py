@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.data.relation import USER, Relation
 from pipeline.data.splitting import Split
 from pipeline.evaluation import NOTHING, ItemLists, find_hits
+from pipeline.thirds import THIRDS, thirds
 
 __all__ = ["by_item_popularity", "user_slices"]
 
@@ -18,12 +19,11 @@ __all__ = ["by_item_popularity", "user_slices"]
 def user_slices(split: Split, tasks: Sequence[Relation]) -> dict[str, "pd.Series[str]"]:
     """Kind of slice -> slice of every user (index: user number), as ordered categories.
 
-    ``history``: thirds of the users by their training interactions, ties to the shorter third. And for every side task of
-    users its name: ``none`` without a link, else ``few`` or ``many``, up to or above the median of those who have some.
+    ``history``: thirds of the users by their training interactions (see ``thirds``). And for every side task of users its
+    name: ``none`` without a link, else ``few`` or ``many``, up to or above the median of those who have some.
     """
     history = np.bincount(split.train["user"], minlength=split.n_users)
-    cuts = np.quantile(history[history > 0], [1 / 3, 2 / 3])
-    found = {"history": _ordered(np.searchsorted(cuts, history), "short", "medium", "long")}
+    found = {"history": _ordered(thirds(history), *THIRDS)}
     for task in tasks[1:]:
         if task.head_type == USER:
             links = np.bincount(task.heads, minlength=split.n_users)

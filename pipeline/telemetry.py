@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.combiners._base import Combined, RowGradients
 from pipeline.data.relation import USER, NodeTypes
+from pipeline.thirds import THIRDS, thirds
 
 __all__ = ["Telemetry"]
 
@@ -17,8 +17,7 @@ _EVERY = 8  # steps; a look costs two passes over all gradients
 class Telemetry:
     """Means over the rows that every eighth step touched.
 
-    Users are cut into thirds by the length of their history (training interactions): ``short``, ``medium``, ``long``; ties go
-    to the shorter third. Every other node type is a slice of its own. The metrics are::
+    Users are cut into thirds by their history (see ``thirds``); every other node type is a slice of its own. The metrics are::
 
         train/weight/<task>            what the task's gradient was multiplied by, over all rows that the task touched
         train/weight/<task>/<slice>    the same over the rows of one slice
@@ -36,10 +35,9 @@ class Telemetry:
     def __init__(self, tasks: Sequence[str], nodes: NodeTypes, history: Tensor, device: torch.device) -> None:
         self._tasks = list(tasks)
         others = [kind for kind in nodes.sizes if kind != USER]
-        self._slices = ["short", "medium", "long", *others]
-        cuts = torch.from_numpy(np.quantile(history[history > 0].numpy().astype(np.float64), [1 / 3, 2 / 3]))
-        parts = {USER: torch.bucketize(history.double(), cuts)}
-        parts |= {kind: torch.full((nodes.sizes[kind],), 3 + place) for place, kind in enumerate(others)}
+        self._slices = [*THIRDS, *others]
+        parts = {USER: torch.from_numpy(thirds(history.numpy()))}
+        parts |= {kind: torch.full((nodes.sizes[kind],), len(THIRDS) + place) for place, kind in enumerate(others)}
         self._slice_of = torch.cat([parts[kind] for kind in nodes.sizes]).to(device)
         exact = torch.float32 if device.type == "mps" else torch.float64  # beyond 2^24 rows a float32 counts no further
         self._sums = torch.zeros(4, len(self._tasks), len(self._slices), dtype=exact, device=device)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-__all__ = ["SECONDS", "LiveRun", "live_run", "record"]
+__all__ = ["LiveRun", "live_run", "record"]
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,6 @@ MODEL = "pmtrec.model"  # DVC's hash of the folder with the trained model
 RESULT = "pmtrec.result"  # the same of its current evaluation
 RESTORED = "pmtrec.restored"  # written afterwards, from files that DVC had
 _PACKAGED = "pmtrec.packaged"  # hash of the model that was logged
-
-SECONDS = "cost/seconds"
-"""Metric of a run: time since its training began, as each epoch ends. In no file, so that equal trainings have equal bytes."""
 
 _EPOCHS_PER_CALL = 50  # log_batch takes 1000 metrics
 

@@ -14,7 +14,7 @@ from pipeline.data.relation import NodeTypes, Relation
 from pipeline.data.splitting import Split
 from pipeline.encoders._base import Encoder
 from pipeline.errors import DivergedError, MachineError
-from pipeline.evaluation import ItemLists, per_user
+from pipeline.evaluation import VALIDATION_CUTOFF, VALIDATION_METRIC, ItemLists, per_user
 from pipeline.losses._base import Loss
 from pipeline.metrics.ndcg import ndcg
 from pipeline.optimizers import OPTIMIZERS
@@ -23,12 +23,9 @@ from pipeline.sampling import Negatives, Sampler
 from pipeline.seeding import torch_generator
 from pipeline.telemetry import Telemetry
 
-__all__ = ["VALIDATION_METRIC", "Epoch", "fit", "make_deterministic", "pick_device"]
+__all__ = ["Epoch", "fit", "make_deterministic", "pick_device"]
 
 _PAIRS_AT_A_TIME = 2**18  # whose embeddings are held at once
-
-VALIDATION_CUTOFF = 20
-VALIDATION_METRIC = f"valid/ndcg_at_{VALIDATION_CUTOFF}"
 
 
 @dataclass(frozen=True)

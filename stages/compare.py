@@ -10,7 +10,7 @@ from pipeline.data.storage import load_relations, load_split, read_parquet
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.params import read_params, unchanged
 from pipeline.pictures import leader_board_picture, quality_picture, slices_picture, validation_picture, weights_picture
-from pipeline.run_families import log_comparison, seconds_of
+from pipeline.run_families import costs_of, log_comparison
 from pipeline.slices import user_slices
 from stages._stage import parser, run
 
@@ -39,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         for dataset in params.datasets
     }
-    seconds: dict[tuple[str, str, int], dict[int, float]] = {}
+    measured: dict[tuple[str, str, int], pd.DataFrame] = {}
     for dataset in params.datasets:
-        seconds |= seconds_of(dataset, {key: model for key, model in models.items() if key[0] == dataset})
+        measured |= costs_of(dataset, {key: model for key, model in models.items() if key[0] == dataset})
     best = leader_board(results, metric, params.compare.method)
     board = leader_board(results, metric, params.compare.method, params.compare.against) if params.compare.against else best
-    board = board.merge(costs(histories, seconds), on=["dataset", "method"], how="left")
+    board = board.merge(costs(histories, measured), on=["dataset", "method"], how="left")
     text = to_markdown(board, [name for name in names if not name.startswith(("popularity", "recall_"))], metric)
     with new_folder(args.out) as out:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             write_json(out / "leaderboard" / row["dataset"] / f"{row['method']}.json", known)
         leader_board_picture(board, metric).savefig(out / "leaderboard.png")
         validation_picture(histories).savefig(out / "validation.png")
-        quality_picture(histories, seconds).savefig(out / "quality_time.png")
+        quality_picture(histories, measured).savefig(out / "quality_time.png")
         weights_picture(histories, params.compare.method).savefig(out / "weights.png")
         unchanged(args.params, params, lambda p: (p.datasets, p.methods, p.seeds, p.compare))
     for dataset in params.datasets:

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from collections.abc import Sequence
 from typing import Never
 
@@ -10,13 +9,15 @@ import pandas as pd
 from safetensors.torch import save
 from tqdm import tqdm
 
-from pipeline import tracking
+from pipeline.costs import Meter
 from pipeline.data.storage import load_relations, load_split
+from pipeline.evaluation import VALIDATION_METRIC
 from pipeline.files import check_folder, new_folder, read_json, write_json
 from pipeline.learning import learn
 from pipeline.options import described
 from pipeline.provenance import Training
-from pipeline.training import VALIDATION_METRIC, Epoch
+from pipeline.tracking import live_run
+from pipeline.training import Epoch
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -32,13 +33,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = f"{args.dataset}/{args.method}/{seed}"
     params = {"dataset": args.dataset, "method": args.method, "seed": seed, **described(settings)}
     inputs = {"processed": args.processed, "tasks": args.tasks}
-    started = time.monotonic()
-    with tracking.live_run(Training(args.dataset, name, params, inputs, args.out)) as live:
+    meter = Meter()
+    with live_run(Training(args.dataset, name, params, inputs, args.out)) as live:
         n_epochs = settings.get("train", {}).get("epochs", 1)
         with tqdm(total=n_epochs, desc=name, unit="epoch", disable=not sys.stderr.isatty()) as bar:
 
             def on_epoch(epoch: Epoch) -> None:
-                live.log_epoch(epoch.row() | {tracking.SECONDS: time.monotonic() - started})
+                live.log_epoch(epoch.row() | meter.read())
                 _show(bar, name, epoch)
 
             learned = learn(settings, relations, split, seed, on_epoch)

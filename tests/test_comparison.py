@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 
 from pipeline.comparison import Result, costs, gains_by_slice, holm, leader_board, to_markdown
+from pipeline.costs import PEAK_MEMORY, SECONDS
 
 
 def result(method: str, seed: int, values: list[float], dataset: str = "d") -> Result:
@@ -97,15 +98,24 @@ def test_all_may_be_compared_with_a_method_of_choice() -> None:
 
 
 def test_costs_are_medians_over_the_seeds_up_to_the_best_epoch() -> None:
-    """Best epochs 2 and 1 of seeds 0 and 1: after 12 and 20 s; epochs after the first take 2 and 4 s; seed 2 has no times."""
+    """Best epochs 2 and 1 of seeds 0 and 1: after 12 and 20 s; epochs after the first take 2 and 4 s; seed 2 has no times.
+
+    Equal weights take 1.5 s an epoch, half of that.
+    """
     quality = {0: [0.1, 0.3, 0.2], 1: [0.3, 0.2, 0.1], 2: [0.1, 0.2, 0.3]}
     histories = {("d", "m", seed): pd.DataFrame({"epoch": [1, 2, 3], "valid/ndcg_at_20": of}) for seed, of in quality.items()}
-    seconds = {("d", "m", 0): {1: 10.0, 2: 12.0, 3: 14.0}, ("d", "m", 1): {1: 20.0, 2: 24.0, 3: 28.0}}
-    (row,) = costs(histories, seconds).to_dict("records")
+    histories["d", "equal_weights", 0] = histories["d", "m", 0]
+    seconds = {("d", "m", 0): [10.0, 12.0, 14.0], ("d", "m", 1): [20.0, 24.0, 28.0], ("d", "equal_weights", 0): [1.0, 2.5, 4.0]}
+    memory = {("d", "m", 0): [100.0, 200.0, 300.0], ("d", "m", 1): [100.0, 100.0, 100.0], ("d", "equal_weights", 0): [1.0] * 3}
+    measured = {key: pd.DataFrame({SECONDS: at, PEAK_MEMORY: memory[key]}, index=[1, 2, 3]) for key, at in seconds.items()}
+    row, equal = costs(histories, measured).to_dict("records")
     assert row == {
         "dataset": "d",
         "method": "m",
         "epochs": (2 + 1) / 2,
         "seconds": (12 + 20) / 2,
         "seconds_per_epoch": (2 + 4) / 2,
+        "peak_memory": (300 + 100) / 2,
+        "relative_cost": 3 / 1.5,
     }
+    assert equal["relative_cost"] == 1

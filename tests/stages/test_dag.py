@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from pipeline import tracking
+from pipeline.costs import PEAK_MEMORY, SECONDS
 from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.files import dvc_hash
 from stages import compare, evaluate, train
@@ -48,8 +49,10 @@ def test_the_comparison_is_a_run_above_those_of_its_trainings_and_knows_what_the
     for run in finished.runs():
         method = run.data.params["method"]
         assert comparison.data.metrics[method] == board.loc[method, "ndcg@20"]
-        took = {m.step: m.value for m in client.get_metric_history(run.info.run_id, tracking.SECONDS)}
+        took = {m.step: m.value for m in client.get_metric_history(run.info.run_id, SECONDS)}
         assert board.loc[method, "seconds"] == took[board.loc[method, "epochs"]]
+        # A Python with torch is above 100 MiB; no machine that tests this has as much as 10 TiB.
+        assert 100 < board.loc[method, "peak_memory"] < 10 * 2**20
 
 
 def test_slices_show_ours_whatever_it_is_compared_with(project: Project) -> None:
@@ -155,7 +158,7 @@ def test_outputs_without_a_run_get_one_that_is_marked_as_restored(
     clone.track("pmtrec")
     (run,) = clone.runs()
     assert run.data.tags["pmtrec.restored"] == "true"
-    measured = {tracking.SECONDS}  # of a training that ran; no file has it
+    measured = {SECONDS, PEAK_MEMORY}  # of a training that ran; no file has it
     assert run.data.metrics == {name: value for name, value in original.data.metrics.items() if name not in measured}
     assert run.data.params == original.data.params
 

@@ -96,7 +96,7 @@ class SampledSoftmax(Loss):
         head, tail, candidate = (unit.index_select(0, places) for places in (heads, tails, others))
         own = (head * tail).sum(dim=1, keepdim=True) / self.temperature  # [batch, 1]
         scores = (head @ candidate.T).mul_(1 / self.temperature).sub_(math.log(len(others) / self.task.n_tails))
-        scores.masked_fill_(tails.unsqueeze(1) == others.unsqueeze(0), -torch.inf)
+        _mask_own(scores, tails, others)
         highest = torch.maximum(scores.amax(dim=1, keepdim=True), own)
         p = scores.sub_(highest).exp_()  # [batch, n_candidates]
         p_own = (own - highest).exp_()
@@ -124,3 +124,13 @@ class SampledSoftmax(Loss):
     def ranked(self, tails: Tensor) -> Tensor:
         """Unit vectors where cosines are what the loss compares."""
         return functional.normalize(tails, dim=1) if self.normalize else tails
+
+
+def _mask_own(scores: Tensor, tails: Tensor, others: Tensor) -> None:
+    """``scores`` ``[batch, n]`` of a head's own tail among the candidates become -inf, without a look at all the others."""
+    candidates, order = others.sort()
+    first = torch.searchsorted(candidates, tails)
+    n_found = torch.searchsorted(candidates, tails, right=True) - first
+    pair = torch.repeat_interleave(n_found)
+    nth = torch.arange(len(pair), device=pair.device) - (n_found.cumsum(0) - n_found)[pair]
+    scores[pair, order[first[pair] + nth]] = -torch.inf

@@ -12,7 +12,7 @@ import scipy.stats
 from pipeline.costs import PEAK_MEMORY, SECONDS
 from pipeline.evaluation import VALIDATION_METRIC
 
-__all__ = ["Result", "costs", "gains_by_slice", "holm", "leader_board", "to_markdown"]
+__all__ = ["Result", "costs", "gains_by_slice", "holm", "leader_board", "mean_over_seeds", "to_markdown"]
 
 Key = tuple[str, str, int]  # data set, method, seed
 
@@ -118,7 +118,7 @@ def _summary(dataset: str, method: str, group: list[Result]) -> dict[Hashable, A
 
 
 def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: str) -> pd.DataFrame:
-    values = {method: _mean_over_seeds(group, metric) for method, group in by_method.items()}
+    values = {method: mean_over_seeds(group, metric) for method, group in by_method.items()}
     base = values.pop(baseline)
     rows = []
     for method, ours in values.items():
@@ -173,7 +173,7 @@ def gains_by_slice(
     for dataset, of_dataset in board.dropna(subset="baseline").groupby("dataset", sort=False):
         base_name = of_dataset["baseline"].iloc[0]
         groups = {
-            name: _mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, name)], metric)
+            name: mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, name)], metric)
             for name in (base_name, *of_dataset["method"])
         }
         base = groups.pop(base_name)
@@ -191,7 +191,8 @@ def gains_by_slice(
     return pd.DataFrame(rows, columns=names)
 
 
-def _mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":
+def mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":
+    """The metric of every user (index) over the runs of one method on one data set."""
     table = pd.DataFrame({result.seed: result.per_user.set_index("user")[metric] for result in group})
     return table.mean(axis=1)
 

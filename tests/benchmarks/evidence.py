@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.evidence --against pmtrec PROJECT... >table.md
     python -m tests.benchmarks.evidence --against single_task --slices pmtrec PROJECT >slices.md
+    python -m tests.benchmarks.evidence --effects PROJECT... >effects.md
     python -m tests.benchmarks.evidence --models docs/evidence/models.csv PROJECT...
     python -m tests.benchmarks.evidence --trials docs/evidence/tuning.csv PROJECT...
 
@@ -10,16 +11,26 @@ their methods stand in one table, as `pmtrec (placebo)`.
 """
 
 import argparse
+import itertools
+import math
 from pathlib import Path
 
 import optuna
 import pandas as pd
+import scipy.stats
 
-from pipeline.comparison import Result, gains_by_slice, leader_board
+from pipeline.comparison import Result, gains_by_slice, leader_board, mean_over_seeds
 from pipeline.data.storage import load_relations, load_split, read_parquet
 from pipeline.files import check_folder, dvc_hash, read_json
+from pipeline.options import method_of
 from pipeline.params import read_params
 from pipeline.slices import user_slices
+
+FACTORS = {
+    "granularity": ("entity", "table", "global"),
+    "weights": ("inverse", "softmax", "proportional", "uniform"),
+    "focus": ("convex", "none"),
+}
 
 
 def read(project: Path) -> list[Result]:
@@ -113,6 +124,44 @@ def slices_table(results: list[Result], project: Path, method: str, against: str
     return "\n".join(lines)
 
 
+def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
+    """The factorial granularity x weights x focus: each cell, and what a level adds to the mean of all cells, by user.
+
+    Uniform weights without focus are equal weights, whatever the granularity.
+    """
+    metric = f"ndcg@{cutoff}"
+    path = project / "params.yaml"
+    params = read_params(path)
+    of_cell: dict[tuple[str, ...], str] = {(level, "uniform", "none"): "equal_weights" for level in FACTORS["granularity"]}
+    usual = method_of(path, params, "pmtrec").options
+    for name in params.methods:
+        found = method_of(path, params, name)
+        if found.rule == "pmtrec" and found.options == usual | {factor: found.options[factor] for factor in FACTORS}:
+            of_cell.setdefault(tuple(found.options[factor] for factor in FACTORS), name)
+    lines = []
+    for dataset in dict.fromkeys(result.dataset for result in results):
+        users = {
+            cell: mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, method)], metric)
+            for cell, method in of_cell.items()
+        }
+        lines += [f"**{dataset}**", "", *_header("granularity", "weights", "with focus", "without")]
+        for granularity, weights in itertools.product(FACTORS["granularity"], FACTORS["weights"]):
+            row = [f"{users[granularity, weights, focus].mean():.4f}" for focus in FACTORS["focus"]]
+            lines.append("| " + " | ".join([granularity, weights, *row]) + " |")
+        lines += ["", *_header("factor", "level", "against the mean of all levels")]
+        cells = pd.DataFrame(users)
+        overall = cells.mean(axis=1)
+        for place, (factor, levels) in enumerate(FACTORS.items()):
+            of_level = cells.T.groupby(level=place).mean().T
+            for level in levels:
+                added = of_level[level] - overall
+                half = scipy.stats.t.ppf(0.975, len(added) - 1) * added.std() / math.sqrt(len(added))
+                gain = f"{added.mean() / overall.mean():+.1%} ({added.mean() - half:+.4f} to {added.mean() + half:+.4f})"
+                lines.append(f"| {factor} | {level} | {gain} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def _header(*names: str) -> list[str]:
     return ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
 
@@ -125,6 +174,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="methods; by default all")
     parser.add_argument("--cutoff", type=int, default=20)
     parser.add_argument("--slices", help="instead: what this method gains, by slice of the users (one project)")
+    parser.add_argument(
+        "--effects", action="store_true", help="instead: the factorial of PMTRec's options and its main effects"
+    )
     parser.add_argument("--models", type=Path, help="instead: where to write the runs' names and DVC's hashes")
     parser.add_argument("--trials", type=Path, help="instead: where to write the trials of tune")
     args = parser.parse_args()
@@ -137,7 +189,9 @@ def main() -> None:
     if twice := {key for key in everything if everything.count(key) > 1}:
         raise SystemExit(f"in two projects: {sorted(twice)}")
     results = [result for result in found if not args.only or result.method in args.only]
-    if args.slices:
+    if args.effects:
+        print(effects_table(results, args.projects[0], args.cutoff))
+    elif args.slices:
         print(slices_table(results, args.projects[0], args.slices, args.against, args.cutoff))
     else:
         print(table(results, args.against, args.cutoff))

@@ -83,13 +83,17 @@ def quality_picture(histories: Mapping[Key, pd.DataFrame], measured: Mapping[Key
 
 
 def weights_picture(histories: Mapping[Key, pd.DataFrame], method: str) -> Figure:
-    """The task weights of a method over training by slice of the users, means over the seeds, one panel per data set."""
+    """The task weights of a method over training by slice of the users, means over the seeds, one panel per data set.
+
+    A curve ends with the shortest training, so that none jumps where a seed drops out.
+    """
     datasets = list(dict.fromkeys(dataset for dataset, _, _ in histories))
     figure = _figure(len(datasets))
     for axes, dataset in zip(figure.axes, datasets, strict=True):
         of_seeds = [history for (of, name, _), history in histories.items() if (of, name) == (dataset, method)]
         if of_seeds:
-            _draw_by_slice(axes, pd.concat(of_seeds).groupby("epoch", as_index=False).mean(), "weight", tuple(_STYLES))
+            common = pd.concat([history[: min(map(len, of_seeds))] for history in of_seeds])
+            _draw_by_slice(axes, common.groupby("epoch", as_index=False).mean(), "weight", THIRDS)
         axes.set_title(f"{dataset}: {method}")
         _finish(axes, "mean task weight")
     return figure

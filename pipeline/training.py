@@ -136,11 +136,11 @@ def fit(
     best, best_number, best_state = -1.0, 0, {}
 
     for number in range(1, epochs + 1):
-        encoder.train()
         samples = [
-            sampler.epoch(number, n_pairs, partial(_score, encoder, task)).shifted(*_offsets(nodes, task))
-            for sampler, task in zip(samplers, tasks, strict=True)
+            sampler.epoch(number, n_pairs, partial(_score, encoder, loss, task)).shifted(*_offsets(nodes, task))
+            for sampler, loss, task in zip(samplers, losses, tasks, strict=True)
         ]
+        encoder.train()
         generator = torch_generator(seed, "rule", number)
         found = torch.zeros(n_steps, n_tasks, device=device)
         for number_of_step, on_cpu in enumerate(batches(samples, batch_size, nodes.n_rows, n_drawn)):
@@ -181,10 +181,11 @@ def _offsets(nodes: NodeTypes, task: Relation) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def _score(encoder: Encoder, task: Relation, heads: Tensor, tails: Tensor) -> Tensor:
-    """Inner products of pairs of a task as the embeddings are now ``[n]``, on the CPU."""
+def _score(encoder: Encoder, loss: Loss, task: Relation, heads: Tensor, tails: Tensor) -> Tensor:
+    """By what the tails of each head are ranked, as the embeddings are now ``[n]``, on the CPU."""
+    encoder.eval()  # no other links dropped for each call
     embeddings = encoder()
-    one, two = embeddings.table(task.head_type), embeddings.table(task.tail_type)
+    one, two = embeddings.table(task.head_type), loss.ranked(embeddings.table(task.tail_type))
     parts = zip(torch.split(heads, _PAIRS_AT_A_TIME), torch.split(tails, _PAIRS_AT_A_TIME), strict=True)
     return torch.cat([(one[h.to(one.device)] * two[t.to(two.device)]).sum(dim=1).cpu() for h, t in parts])
 

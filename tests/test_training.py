@@ -10,7 +10,7 @@ from pipeline.evaluation import ItemLists, top_k
 from pipeline.losses.bpr import BPR
 from pipeline.optimizers import OPTIMIZERS
 from pipeline.sampling import Sampler
-from pipeline.training import Epoch, fit, pick_device
+from pipeline.training import Epoch, _score, fit, pick_device
 from tests.combiners._rows import RULES
 from tests.toy import checkerboard, relation
 
@@ -185,3 +185,15 @@ def test_a_device_that_is_not_there_is_refused_and_auto_finds_one() -> None:
         pick_device("cuda")
     assert str(refused.value) == "train.device: there is no cuda on this machine. Fix: write auto or cpu"
     assert pick_device("auto").type in ("cpu", "mps")
+
+
+def test_hard_negatives_are_the_tails_that_the_loss_ranks_high_and_not_the_long_ones() -> None:
+    """Item 1 is twice as long as item 0, but not in the direction of the user: cosines 1 and .6, inner products 1 and 1.2."""
+    links = relation("recommendation", "user", "item", [(0, 0), (0, 1)], 1, 2)
+    parts = assemble(
+        [links], 0, torch.device("cpu"), dim=2, encoder=("mf", {}), loss=("sampled_softmax", {}), rule=("pmtrec", {})
+    )
+    with torch.no_grad():
+        parts.encoder.get_parameter("weight").copy_(torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.2, 1.6]]))
+    scores = _score(parts.encoder, parts.losses[0], links, torch.tensor([0, 0]), torch.tensor([0, 1]))
+    torch.testing.assert_close(scores, torch.tensor([1.0, 0.6]))

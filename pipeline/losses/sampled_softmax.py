@@ -127,7 +127,13 @@ class SampledSoftmax(Loss):
 
 
 def _mask_own(scores: Tensor, tails: Tensor, others: Tensor) -> None:
-    """``scores`` ``[batch, n]`` of a head's own tail among the candidates become -inf, without a look at all the others."""
+    """``scores`` ``[batch, n]`` of a head's own tail among the candidates become -inf, without a look at all the others.
+
+    A GPU looks at all: it would wait for the number of those found.
+    """
+    if scores.device.type != "cpu":
+        scores.masked_fill_(tails.unsqueeze(1) == others.unsqueeze(0), -torch.inf)
+        return
     candidates, order = others.sort()
     first = torch.searchsorted(candidates, tails)
     n_found = torch.searchsorted(candidates, tails, right=True) - first

@@ -188,17 +188,18 @@ def on_gpu(tasks: Path) -> None:
     relations = load_relations(tasks)
     nodes = NodeTypes.of(relations)
     samples = [shifted(nodes, r, Sampler(r, 0).epoch(1, STEPS * BATCH)) for r in relations]
-    steps = [batch.to(device) for batch in batches(samples, BATCH, nodes.n_rows)]
-    parts = assemble(relations, 0, device, dim=DIM, encoder=("mf", {}), loss=("bpr", {}), rule=("pmtrec", {}))
-    stepper = Stepper(parts, nodes, steps, device)
-    milliseconds(stepper, device)
-    torch.cuda.set_sync_debug_mode("error")
-    stepper.step()
-    torch.cuda.set_sync_debug_mode("default")
-    print("\nA step of PMTRec makes no host synchronisation (torch.cuda.set_sync_debug_mode).\n")
-    with torch.profiler.profile() as profile:
+    for loss in ("bpr", "sampled_softmax"):
+        parts = assemble(relations, 0, device, dim=DIM, encoder=("mf", {}), loss=(loss, {}), rule=("pmtrec", {}))
+        steps = [b.to(device) for b in batches(samples, BATCH, nodes.n_rows, [part.n_drawn for part in parts.losses])]
+        stepper = Stepper(parts, nodes, steps, device)
         milliseconds(stepper, device)
-    print(f"```\n{profile.key_averages().table(sort_by='cuda_time_total', row_limit=15)}\n```")
+        torch.cuda.set_sync_debug_mode("error")
+        stepper.step()
+        torch.cuda.set_sync_debug_mode("default")
+        print(f"\nA step of PMTRec with {loss} makes no host synchronisation (torch.cuda.set_sync_debug_mode).\n")
+        with torch.profiler.profile() as profile:
+            milliseconds(stepper, device)
+        print(f"```\n{profile.key_averages().table(sort_by='cuda_time_total', row_limit=15)}\n```")
 
 
 def ratio(of: Sequence[float], others: Sequence[float]) -> float:

@@ -17,6 +17,7 @@ __all__ = ["Result", "costs", "gains_by_slice", "holm", "leader_board", "mean_ov
 Key = tuple[str, str, int]  # data set, method, seed
 
 _CONFIDENCE = 0.95
+_NOTHING = 1e-12  # of a metric: what rounding makes
 _COSTS = {
     "epochs": "epochs to the best",
     "seconds": "seconds to the best",
@@ -49,8 +50,9 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
 
     The best baseline is the method other than ``ours`` with the highest mean of ``metric`` on the test part: a choice
     against ``ours``. All other methods are compared with it: per-user values are averaged over the seeds, and the
-    differences, paired by user, get a two-sided t test and a 95% confidence interval; p is corrected over the methods of
-    the data set (Holm 1979). The test speaks of users drawn anew, not of seeds: ``<metric> sd`` tells the spread over those.
+    differences, paired by user, get a two-sided t test and a 95% confidence interval. That speaks of users drawn anew; of other
+    seeds speaks a second test, of the methods' means paired by seed. Both p are corrected over the methods of the data set
+    (Holm 1979).
 
     Args:
         results: At least one; all methods of a data set have the same users.
@@ -61,9 +63,9 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
     Returns:
         ``dataset``, ``method``, ``n_seeds``, a column per metric (mean over seeds) and ``<metric> sd`` (sample standard
         deviation, NaN for one seed), ``difference``, ``low``, ``high``, ``relative`` (difference / baseline's mean), ``p``,
-        ``effect`` (difference / standard deviation of the differences, Cohen's d for pairs), ``worse`` (share of the users with
-        less than by the baseline), ``ahead`` (seeds with more than the same seed of the baseline), ``baseline`` (its name; the
-        row of the baseline itself has none of these).
+        ``p_seeds`` (NaN for one seed), ``effect`` (difference / standard deviation of the differences, Cohen's d for pairs),
+        ``better`` and ``worse`` (shares of the users with more and less than by the baseline), ``ahead`` (seeds with more than
+        the same seed of the baseline), ``baseline`` (its name; the row of the baseline itself has none of these).
     """
     boards = []
     for dataset in dict.fromkeys(result.dataset for result in results):
@@ -79,7 +81,7 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
             baseline = str(rivals["method"].iloc[0])
             rows = rows.merge(_differences(by_method, baseline, metric), on="method", how="left")
         boards.append(rows)
-    columns = ["difference", "low", "high", "relative", "p", "effect", "worse", "ahead", "baseline"]
+    columns = ["difference", "low", "high", "relative", "p", "p_seeds", "effect", "better", "worse", "ahead", "baseline"]
     board = pd.concat(boards, ignore_index=True)
     return board.reindex(columns=[*board.columns.difference(columns, sort=False), *columns])
 
@@ -92,15 +94,16 @@ def costs(histories: Mapping[Key, pd.DataFrame], measured: Mapping[Key, pd.DataF
         measured: The same -> ``SECONDS`` and ``PEAK_MEMORY`` by epoch. Measured as it ran: on a busy machine times say little.
 
     Returns:
-        ``dataset``, ``method``, ``epochs`` (to the best), ``seconds`` (to the end of the best epoch), ``seconds_per_epoch``,
-        ``peak_memory`` (MiB), ``relative_cost`` (seconds per epoch over those of equal_weights; NaN where that is not known).
+        ``dataset``, ``method``, ``epochs`` (to the best), ``seconds`` (to the end of the best epoch), ``seconds_per_epoch``
+        (NaN of a baseline, which is fitted at once), ``peak_memory`` (MiB), ``relative_cost`` (seconds per epoch over those of
+        equal_weights; NaN where that is not known).
     """
     rows = []
     for (dataset, method, seed), table in measured.items():
         history, at = histories[dataset, method, seed], table[SECONDS].sort_index()
         best = int(history["epoch"].iloc[int(history[VALIDATION_METRIC].to_numpy().argmax())])
-        # The first epoch has what is done once, as compiling.
-        per_epoch = at.diff().mean() if len(at) > 1 else at.iloc[0]
+        # The first epoch has what is done once, as compiling; a baseline has no other, hence NaN.
+        per_epoch = at.diff().mean()
         rows.append((dataset, method, best, at.get(best, np.nan), per_epoch, table[PEAK_MEMORY].max()))
     names = ["dataset", "method", "epochs", "seconds", "seconds_per_epoch", "peak_memory"]
     found = pd.DataFrame(rows, columns=names).groupby(["dataset", "method"], sort=False).median().reset_index()
@@ -138,20 +141,25 @@ def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: s
                 "relative": mean / base.mean(),
                 "p": p,
                 "effect": mean / spread if spread > 0 else 0.0,
+                "better": float((difference > 0).mean()),
                 "worse": float((difference < 0).mean()),
-                "ahead": _seeds_ahead(by_method[method], by_method[baseline], metric),
                 "baseline": baseline,
+                **_over_seeds(by_method[method], by_method[baseline], metric),
             }
         )
-    table = pd.DataFrame(
-        rows, columns=["method", "difference", "low", "high", "relative", "p", "effect", "worse", "ahead", "baseline"]
-    )
-    return table.assign(p=holm(table["p"].to_numpy(np.float64)))
+    table = pd.DataFrame(rows, columns=None if rows else ["method", "p", "p_seeds"])
+    return table.assign(**{name: holm(table[name].to_numpy(np.float64)) for name in ("p", "p_seeds")})
 
 
-def _seeds_ahead(group: list[Result], baseline: list[Result], metric: str) -> int:
+def _over_seeds(group: list[Result], baseline: list[Result], metric: str) -> dict[str, float]:
     of_seed = {result.seed: result.metrics[metric] for result in baseline}
-    return sum(result.metrics[metric] > of_seed[result.seed] for result in group if result.seed in of_seed)
+    difference = np.array([result.metrics[metric] - of_seed[result.seed] for result in group if result.seed in of_seed])
+    # Where no seed changes anything, as of methods without random numbers, there is nothing to test.
+    varies = difference.size > 1 and np.ptp(difference) > _NOTHING
+    return {
+        "p_seeds": float(scipy.stats.ttest_1samp(difference, 0.0).pvalue) if varies else np.nan,
+        "ahead": int((difference > 0).sum()),
+    }
 
 
 def gains_by_slice(
@@ -198,14 +206,14 @@ def mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":
 
 
 def holm(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """P values corrected by Holm's step-down method (Scandinavian Journal of Statistics, 1979).
+    """P values corrected by Holm's step-down method (Scandinavian Journal of Statistics, 1979); NaN is no test.
 
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
+    >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(3).tolist()
+    [0.03, 0.06, nan, 0.06]
     """
-    order = np.argsort(p)
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1.0)
+    order = np.argsort(p)[: int((~np.isnan(p)).sum())]  # NaN come last
+    corrected = np.full_like(p, np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(order.size, 0, -1)), 1.0)
     return corrected
 
 
@@ -215,7 +223,7 @@ def to_markdown(board: pd.DataFrame, metrics: list[str], metric: str) -> str:
     for dataset, rows in board.groupby("dataset", sort=False):
         baseline = rows["baseline"].dropna()
         lines += [f"## {dataset}", ""]
-        what = "95% interval; p after Holm; effect size d; users worse off; seeds ahead"
+        what = "95% interval; p over users and over seeds after Holm; effect size d; users better and worse off; seeds ahead"
         against = f"{metric} against {baseline.iloc[0]} ({what})" if len(baseline) else "difference"
         header = ["method", "seeds", *metrics, against, *(_COSTS.values() if "seconds" in board else ())]
         lines += ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
@@ -240,5 +248,7 @@ def _mean_and_sd(row: Mapping[Hashable, Any], name: str) -> str:
 def _gain(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["difference"]):
         return "-"
-    test = f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f}; p = {row['p']:.2g})"
-    return f"{test}; d {row['effect']:+.2f}; {row['worse']:.0%} worse; {row['ahead']:.0f}/{row['n_seeds']} seeds"
+    over_seeds = "" if pd.isna(row["p_seeds"]) else f", {row['p_seeds']:.2g}"
+    test = f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f}; p = {row['p']:.2g}{over_seeds})"
+    users = f"{row['better']:.0%} better, {row['worse']:.0%} worse"
+    return f"{test}; d {row['effect']:+.2f}; {users}; {row['ahead']:.0f}/{row['n_seeds']} seeds"

@@ -18,7 +18,7 @@ from pipeline.params import Params, flat
 from pipeline.sections import Choices, Range
 from pipeline.training import Epoch
 
-__all__ = ["DIVERGED", "Search", "Trial", "at_an_edge", "nested", "space_of"]
+__all__ = ["DIVERGED", "Search", "Trial", "at_an_edge", "nested", "space_of", "state_of"]
 
 _WARM_UP = 10  # epochs before a trial is compared with others
 _FIRST = 4  # trials before any is stopped early, and before TPE has enough to learn from
@@ -66,6 +66,11 @@ def at_an_edge(space: Space, values: Mapping[str, Any]) -> list[str]:
         *(key for key, of in ranges.items() if not _EDGE < place(key, of) < 1 - _EDGE),
         *(key for key, of in numbers.items() if values[key] in (min(of), max(of))),
     ]
+
+
+def state_of(trial: optuna.trial.FrozenTrial) -> str:
+    """Optuna's name of how a trial ended, or ``DIVERGED``."""
+    return DIVERGED if "diverged" in trial.user_attrs else trial.state.name
 
 
 @dataclass(frozen=True)
@@ -182,12 +187,4 @@ class Search:
             study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=seed)
             study.optimize(objective, n_trials=1)
         trials = study.get_trials(deepcopy=False, states=_ENDED)[: self.params.tune.trials]
-        return [
-            Trial(
-                t.number,
-                t.user_attrs["values"],
-                DIVERGED if "diverged" in t.user_attrs else t.state.name,
-                dict(t.intermediate_values),
-            )
-            for t in trials
-        ]
+        return [Trial(t.number, t.user_attrs["values"], state_of(t), dict(t.intermediate_values)) for t in trials]

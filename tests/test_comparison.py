@@ -75,6 +75,7 @@ def test_effect_size_users_worse_off_and_seeds_ahead() -> None:
     row = board.loc["equal_weights"]
     assert row["effect"] == pytest.approx(-0.1 / 0.1)
     assert row["worse"] == pytest.approx(2 / 3)
+    assert row["better"] == 0
     assert (row["ahead"], board.loc["pmtrec", "ahead"]) == (0, 2)
 
 
@@ -119,3 +120,22 @@ def test_costs_are_medians_over_the_seeds_up_to_the_best_epoch() -> None:
         "relative_cost": 3 / 1.5,
     }
     assert equal["relative_cost"] == 1
+
+
+def test_seeds_are_tested_beside_users() -> None:
+    """Of pmtrec by .1 and .2; equal weights are as far from single task with both seeds, which tests nothing."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec").set_index("method")
+    p, p_seeds = float(board["p"]["pmtrec"]), float(board["p_seeds"]["pmtrec"])
+    assert p_seeds == pytest.approx(scipy.stats.ttest_1samp([0.1, 0.2], 0).pvalue)
+    assert np.isnan(board["p_seeds"]["equal_weights"])
+    text = to_markdown(board.reset_index(), ["ndcg@20"], "ndcg@20")
+    assert f"p = {p:.2g}, {p_seeds:.2g})" in text
+
+
+def test_a_baseline_has_no_time_per_epoch() -> None:
+    """It is fitted at once, in what would be its only epoch."""
+    histories = {("d", "ease", 0): pd.DataFrame({"epoch": [1], "valid/ndcg_at_20": [0.1]})}
+    measured = {("d", "ease", 0): pd.DataFrame({SECONDS: [3.0], PEAK_MEMORY: [100.0]}, index=[1])}
+    (row,) = costs(histories, measured).to_dict("records")
+    assert row["seconds"] == 3
+    assert np.isnan([row["seconds_per_epoch"], row["relative_cost"]]).all()

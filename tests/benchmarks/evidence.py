@@ -25,7 +25,9 @@ from pipeline.files import check_folder, dvc_hash, read_json
 from pipeline.options import method_of
 from pipeline.params import read_params
 from pipeline.slices import user_slices
+from pipeline.tuning import state_of
 
+TESTS = ("p (users)", "p (seeds)", "d", "users better off", "worse off", "seeds ahead")
 FACTORS = {
     "granularity": ("entity", "table", "global"),
     "weights": ("inverse", "softmax", "proportional", "uniform"),
@@ -67,7 +69,7 @@ def trials_of(project: Path) -> list[dict[str, object]]:
     for search in sorted(optuna.get_all_study_names(storage)):
         for trial in optuna.load_study(study_name=search, storage=storage).trials:
             if "values" in trial.user_attrs:
-                row = {"search": search, "trial": trial.number, "state": trial.state.name.lower()}
+                row = {"search": search, "trial": trial.number, "state": state_of(trial).lower()}
                 row["epochs"] = max(trial.intermediate_values, default=0)
                 row["valid_ndcg"] = f"{max(trial.intermediate_values.values(), default=0):.5f}"
                 row["values"] = " ".join(f"{key}={value}" for key, value in trial.user_attrs["values"].items())
@@ -81,7 +83,7 @@ def table(results: list[Result], against: str, cutoff: int) -> str:
     what = [f"NDCG@{cutoff}", f"Recall@{cutoff}", f"NDCG@{cutoff} against {against}"]
     lines = []
     for dataset, rows in leader_board(results, metric, against, against).groupby("dataset", sort=False):
-        lines += [f"**{dataset}**", "", *_header("method", "seeds", *what, "p", "d", "users worse off", "seeds ahead")]
+        lines += [f"**{dataset}**", "", *_header("method", "seeds", *what, *TESTS)]
         for row in rows.to_dict("records"):
             cells = [
                 str(row["method"]),
@@ -90,12 +92,14 @@ def table(results: list[Result], against: str, cutoff: int) -> str:
                 f"{row[f'recall@{cutoff}']:.4f}",
             ]
             if pd.isna(row["difference"]):
-                cells += ["-"] * 5
+                cells += ["-"] * (1 + len(TESTS))
             else:
                 cells += [
                     f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f})",
                     f"{row['p']:.2g}",
+                    "-" if pd.isna(row["p_seeds"]) else f"{row['p_seeds']:.2g}",
                     f"{row['effect']:+.2f}",
+                    f"{row['better']:.0%}",
                     f"{row['worse']:.0%}",
                     f"{row['ahead']:.0f}/{row['n_seeds']}",
                 ]

@@ -144,26 +144,34 @@ def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
             of_cell.setdefault(tuple(found.options[factor] for factor in FACTORS), name)
     lines = []
     for dataset in dict.fromkeys(result.dataset for result in results):
-        users = {
-            cell: mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, method)], metric)
+        runs = {
+            cell: [result for result in results if (result.dataset, result.method) == (dataset, method)]
             for cell, method in of_cell.items()
         }
+        weights = [of for of in FACTORS["weights"] if all(group for cell, group in runs.items() if cell[1] == of)]
+        runs = {cell: group for cell, group in runs.items() if cell[1] in weights}
+        users = pd.DataFrame({cell: mean_over_seeds(group, metric) for cell, group in runs.items()})
+        seeds = pd.DataFrame({cell: {r.seed: r.metrics[metric] for r in group} for cell, group in runs.items()})
         lines += [f"**{dataset}**", "", *_header("granularity", "weights", "with focus", "without")]
-        for granularity, weights in itertools.product(FACTORS["granularity"], FACTORS["weights"]):
-            row = [f"{users[granularity, weights, focus].mean():.4f}" for focus in FACTORS["focus"]]
-            lines.append("| " + " | ".join([granularity, weights, *row]) + " |")
-        lines += ["", *_header("factor", "level", "against the mean of all levels")]
-        cells = pd.DataFrame(users)
-        overall = cells.mean(axis=1)
+        for granularity, of in itertools.product(FACTORS["granularity"], weights):
+            row = [f"{users[granularity, of, focus].mean():.4f}" for focus in FACTORS["focus"]]
+            lines.append("| " + " | ".join([granularity, of, *row]) + " |")
+        lines += ["", *_header("factor", "level", "against the mean of all cells", "p (seeds)")]
         for place, (factor, levels) in enumerate(FACTORS.items()):
-            of_level = cells.T.groupby(level=place).mean().T
-            for level in levels:
-                added = of_level[level] - overall
+            for level in levels if factor != "weights" else weights:
+                added, by_seed = (_added(table, place, level) for table in (users, seeds))
                 half = scipy.stats.t.ppf(0.975, len(added) - 1) * added.std() / math.sqrt(len(added))
-                gain = f"{added.mean() / overall.mean():+.1%} ({added.mean() - half:+.4f} to {added.mean() + half:+.4f})"
-                lines.append(f"| {factor} | {level} | {gain} |")
+                gain = f"{added.mean() / users.stack().mean():+.1%} ({added.mean() - half:+.4f} to {added.mean() + half:+.4f})"
+                p = scipy.stats.ttest_1samp(by_seed, 0.0).pvalue
+                lines.append(f"| {factor} | {level} | {gain} | {p:.2g} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _added(table: pd.DataFrame, place: int, level: str) -> "pd.Series[float]":
+    """Row by row: the mean over the cells of a level less that over all cells."""
+    of_level = [cell for cell in table.columns if cell[place] == level]
+    return table[of_level].mean(axis=1) - table.mean(axis=1)
 
 
 def _header(*names: str) -> list[str]:

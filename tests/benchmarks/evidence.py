@@ -161,7 +161,9 @@ def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
             for level in levels if factor != "weights" else weights:
                 added, by_seed = (_added(table, place, level) for table in (users, seeds))
                 half = scipy.stats.t.ppf(0.975, len(added) - 1) * added.std() / math.sqrt(len(added))
-                gain = f"{added.mean() / users.stack().mean():+.1%} ({added.mean() - half:+.4f} to {added.mean() + half:+.4f})"
+                gain = (
+                    f"{added.mean() / users.to_numpy().mean():+.1%} ({added.mean() - half:+.4f} to {added.mean() + half:+.4f})"
+                )
                 p = scipy.stats.ttest_1samp(by_seed, 0.0).pvalue
                 lines.append(f"| {factor} | {level} | {gain} | {p:.2g} |")
         lines.append("")

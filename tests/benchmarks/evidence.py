@@ -13,6 +13,7 @@ their methods stand in one table, as `pmtrec (placebo)`.
 import argparse
 import itertools
 import math
+import subprocess
 from pathlib import Path
 
 import optuna
@@ -52,13 +53,17 @@ def read(project: Path) -> list[Result]:
 
 
 def models_of(project: Path) -> list[dict[str, str]]:
-    """The MLflow run of every result of a project, with DVC's hashes of its model and of itself."""
+    """The MLflow run of every result of a project, with the commit and DVC's hashes of its model and of itself."""
     rows = []
+    head = ["git", "-C", str(project), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
     for folder in sorted(project.glob("results/*/*/*/")):
         run = "/".join(folder.parts[-3:])
         made, result = dvc_hash(project / "models" / run), dvc_hash(folder)
         value = f"{read_json(folder / 'metrics.json')['ndcg@20']:.6f}"
-        rows.append({"params": project.resolve().name, "run": run, "model": made, "result": result, "ndcg@20": value})
+        rows.append(
+            {"params": project.resolve().name, "commit": commit, "run": run, "model": made, "result": result, "ndcg@20": value}
+        )
     return rows
 
 

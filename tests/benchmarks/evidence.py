@@ -155,6 +155,8 @@ def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
         }
         weights = [of for of in FACTORS["weights"] if all(group for cell, group in runs.items() if cell[1] == of)]
         runs = {cell: group for cell, group in runs.items() if cell[1] in weights}
+        if not runs:
+            continue
         users = pd.DataFrame({cell: mean_over_seeds(group, metric) for cell, group in runs.items()})
         seeds = pd.DataFrame({cell: {r.seed: r.metrics[metric] for r in group} for cell, group in runs.items()})
         lines += [f"**{dataset}**", "", *_header("granularity", "weights", "with focus", "without")]

@@ -63,10 +63,10 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
     Returns:
         ``dataset``, ``method``, ``n_seeds``, a column per metric (mean over seeds) and ``<metric> sd`` (sample standard
         deviation, NaN for one seed), ``difference``, ``low``, ``high``, ``relative`` (difference / baseline's mean), ``p``,
-        ``p_seeds`` (NaN where seeds change nothing, or for one), ``effect`` (difference / its standard deviation over the users,
-        Cohen's d for pairs),
-        ``better`` and ``worse`` (shares of the users with more and less than by the baseline), ``ahead`` (seeds with more than
-        the same seed of the baseline), ``baseline`` (its name; the row of the baseline itself has none of these).
+        ``p_seeds`` (NaN for one seed, or where seeds change nothing), ``effect`` (difference / its standard deviation over the
+        users, Cohen's d for pairs), ``better`` and ``worse`` (shares of the users with more and less than by the baseline),
+        ``ahead`` (seeds with more than the same seed of the baseline), ``baseline`` (its name; the row of the baseline itself
+        has none of these).
     """
     boards = []
     for dataset in dict.fromkeys(result.dataset for result in results):

@@ -50,6 +50,10 @@ class Sampler:
             of five uniform draws that has the highest score when the epoch begins (``"hard"``; dynamic negative sampling,
             Zhang et al., SIGIR 2013).
 
+    Attributes:
+        proposal: How likely a tail is to be drawn before those that the head is linked with are drawn again ``[n_tails]``;
+            ``None``: all alike. What the score then takes of ``"hard"`` has no law of its own.
+
     Raises:
         ValueError: If the relation has no pairs.
     """
@@ -65,8 +69,10 @@ class Sampler:
         self._keys = np.unique(relation.heads * relation.n_tails + relation.tails)
         heads, self._known = np.divmod(self._keys, relation.n_tails)
         self._negatives = negatives
-        popularity = np.cumsum(np.bincount(relation.tails, minlength=relation.n_tails) ** _FLATTENED)
-        self._popularity = popularity / popularity[-1] if negatives == "popularity" else None
+        popularity = np.bincount(relation.tails, minlength=relation.n_tails) ** _FLATTENED
+        self.proposal = popularity / popularity.sum() if negatives == "popularity" else None
+        ends = np.cumsum(popularity)
+        self._ends = ends / ends[-1]
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
 
     def epoch(self, epoch: int, n: int, score: Score | None = None) -> Triplets:
@@ -108,9 +114,9 @@ class Sampler:
         return found
 
     def _draw(self, n: int, generator: np.random.Generator) -> Numbers:
-        if self._popularity is None:
+        if self.proposal is None:
             return generator.integers(0, self._relation.n_tails, n)
-        return np.searchsorted(self._popularity, generator.random(n), side="right")
+        return np.searchsorted(self._ends, generator.random(n), side="right")
 
     def _linked(self, heads: Numbers, tails: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs are in the relation ``[n]``."""

@@ -120,7 +120,7 @@ def fit(
     device = next(encoder.parameters()).device
     n_tasks = len(relations) if combiner.uses_side_tasks else 1
     tasks, losses = list(relations[:n_tasks]), list(losses[:n_tasks])
-    samplers = [Sampler(relation, seed, negatives) for relation in tasks]
+    samplers = [_sampler(relation, seed, negatives, loss, device) for relation, loss in zip(tasks, losses, strict=True)]
     nodes = encoder().nodes
     tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
     seen = ItemLists.of([split.train], split.n_users, split.n_items)
@@ -173,6 +173,14 @@ def fit(
         if number - best_number >= patience:
             break
     encoder.load_state_dict(best_state)
+
+
+def _sampler(task: Relation, seed: int, negatives: Negatives, loss: Loss, device: torch.device) -> Sampler:
+    """Of one task, whose loss is told how it draws."""
+    sampler = Sampler(task, seed, negatives)
+    q = sampler.proposal
+    loss.know_proposal(None if q is None else torch.from_numpy(q).to(device, torch.float32))
+    return sampler
 
 
 def _offsets(nodes: NodeTypes, task: Relation) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -197,3 +198,31 @@ def test_hard_negatives_are_the_tails_that_the_loss_ranks_high_and_not_the_long_
         parts.encoder.get_parameter("weight").copy_(torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.2, 1.6]]))
     scores = _score(parts.encoder, parts.losses[0], links, torch.tensor([0, 0]), torch.tensor([0, 1]))
     torch.testing.assert_close(scores, torch.tensor([1.0, 0.6]))
+
+
+def test_hard_negatives_are_scored_over_all_links_even_where_training_drops_some() -> None:
+    relations = two_relations()
+    names = {"encoder": ("lightgcn", {"dropout": 0.5}), "loss": ("bpr", {}), "rule": ("pmtrec", {})}
+    parts = assemble(relations, 0, torch.device("cpu"), dim=8, **names)
+    heads = tails = torch.arange(16)
+    parts.encoder.train()
+    first, second = (_score(parts.encoder, parts.losses[0], relations[0], heads, tails) for _ in range(2))
+    whole = parts.encoder.eval()()
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first, (whole.users[heads] * whole.items[tails]).sum(dim=1).detach())
+
+
+def test_losses_know_before_the_first_step_how_tails_are_drawn() -> None:
+    relations = two_relations()
+    for negatives in ("uniform", "popularity", "hard"):
+        parts = parts_for(relations, "equal_weights")
+        told: list[torch.Tensor | None] = []
+        for loss in parts.losses:
+            loss.know_proposal = told.append  # type: ignore[assignment]
+        run(parts, relations, negatives=negatives, epochs=1)
+        counts = torch.from_numpy(np.bincount(relations[0].tails, minlength=relations[0].n_tails) ** 0.75).float()
+        if negatives == "popularity":
+            assert told[0] is not None
+            torch.testing.assert_close(told[0], counts / counts.sum())
+        else:
+            assert told == [None, None]

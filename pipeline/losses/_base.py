@@ -35,6 +35,9 @@ class Loss(nn.Module, ABC):
         self.dim = dim
         self.is_main = is_main
 
+    def know_proposal(self, proposal: Tensor | None) -> None:
+        """Told before training how likely each tail of the task is drawn ``[n_tails]``; ``None``: all alike. Ignored here."""
+
     @abstractmethod
     def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
         """The mean over the batch.

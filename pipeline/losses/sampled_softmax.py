@@ -24,9 +24,10 @@ class SampledSoftmax(Loss):
     are the same for all heads of a batch; the head's own tail is not among them.
 
     Candidates are what the sampler drew, and with ``in_batch`` the tails of the batch's other pairs, which come in proportion
-    to how many pairs have them. E_j of a draw is n_negatives / n_tails: nearly so with ``train.negatives: uniform`` (no head
-    is given a tail that it is linked with, so popular tails are drawn a little less); with ``popularity`` and ``hard`` the
-    tails that they favour count for more than in the full softmax.
+    to how many pairs have them. Of n_negatives draws tail j is expected n_negatives q_j times, where q is the sampler's
+    proposal: 1 / n_tails with ``train.negatives: uniform``, in proportion to (pairs of the tail)^3/4 with ``popularity``.
+    Nearly so: no head is given a tail that it is linked with, so popular tails are drawn a little less. What ``hard`` draws has
+    no such law and is counted as uniform, so that the tails it favours count for more than in the full softmax.
 
     It is made of matrix products, whose last bits depend on the number of threads.
 
@@ -68,6 +69,11 @@ class SampledSoftmax(Loss):
             share[first : first + task.n_tails] = counts / counts.sum()
         # Row of the stacked table -> share of the pairs that have it as tail; it follows from the data.
         self.register_buffer("share", share, persistent=False)
+        self._proposal: Tensor | None = None
+
+    def know_proposal(self, proposal: Tensor | None) -> None:
+        """See the base class."""
+        self._proposal = proposal
 
     def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
         """See the base class."""
@@ -88,7 +94,7 @@ class SampledSoftmax(Loss):
         With p the softmax of a head over its own tail and the candidates, the gradients of its loss by the scores are p, and
         p - 1 for the own tail. Those by unit vectors x / |x| lose their part along x and are divided by |x|.
         """
-        if self.in_batch:
+        if self.in_batch or self._proposal is not None:
             return None
         heads, tails, others = at[0], at[1], at[2][: self.n_drawn]
         lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_(min=_EPS) if self.normalize else None
@@ -116,10 +122,12 @@ class SampledSoftmax(Loss):
 
     def _log_expected(self, others: Tensor, n_pairs: int, n_drawn: int, names: Tensor) -> Tensor | float:
         """Ln E_j ``[n_candidates]``, or one number for all."""
-        uniform = n_drawn / self.task.n_tails
-        if not self.in_batch:
-            return math.log(uniform)
-        return torch.log(uniform + (n_pairs - 1) * self.share[names[others]])
+        expected: Tensor | float = n_drawn / self.task.n_tails
+        if self._proposal is not None:
+            expected = n_drawn * self._proposal[names[others] - self.nodes.offset(self.task.tail_type)]
+        if self.in_batch:
+            expected = expected + (n_pairs - 1) * self.share[names[others]]
+        return expected.log() if isinstance(expected, Tensor) else math.log(expected)
 
     def ranked(self, tails: Tensor) -> Tensor:
         """Unit vectors where cosines are what the loss compares."""

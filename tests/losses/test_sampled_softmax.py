@@ -9,6 +9,7 @@ import torch
 
 from pipeline.data.relation import NodeTypes, Relation
 from pipeline.losses.sampled_softmax import SampledSoftmax
+from pipeline.sampling import Negatives, Sampler
 
 TASK = Relation("recommendation", "user", "item", np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), 3, 4)
 NODES = NodeTypes({"user": 3, "item": 4})
@@ -52,8 +53,9 @@ def test_cosines_over_a_temperature() -> None:
     assert loss(normalize=False).ranked(ROWS) is ROWS
 
 
+@pytest.mark.parametrize("negatives", ["uniform", "popularity"])
 @pytest.mark.parametrize("options", [{"n_negatives": 400}, {"n_negatives": 0, "in_batch": True}, {"in_batch": True}])
-def test_estimates_the_full_softmax(options: dict[str, Any]) -> None:
+def test_estimates_the_full_softmax(options: dict[str, Any], negatives: Negatives) -> None:
     """Over many tails and a large batch, the sampled sum is close to that over all.
 
     Popular tails point another way than the others and most heads go with them, so that a correction by anything but the
@@ -67,12 +69,25 @@ def test_estimates_the_full_softmax(options: dict[str, Any]) -> None:
     rows = torch.randn(n_users + n_items, 8, generator=generator, dtype=torch.float64)
     rows[:n_users, 0] += 3
     rows[n_users:, 0] += torch.linspace(3, -3, n_items, dtype=torch.float64)  # item 0 is the most popular
-    drawn = torch.from_numpy(rng.integers(0, n_items, batch)) + n_users
+    q = Sampler(task, 0, negatives).proposal
+    drawn = torch.from_numpy(rng.choice(n_items, batch, p=q)) + n_users
     at = (torch.from_numpy(task.heads), torch.from_numpy(task.tails) + n_users, drawn)
-    found = SampledSoftmax(task, nodes, 8, True, temperature=0.5, **options)(rows, at, torch.arange(n_users + n_items))
+    part = SampledSoftmax(task, nodes, 8, True, temperature=0.5, **options)
+    part.know_proposal(None if q is None else torch.from_numpy(q))
+    found = part(rows, at, torch.arange(n_users + n_items))
     unit = torch.nn.functional.normalize(rows, dim=1)
     full = torch.nn.functional.cross_entropy(unit[at[0]] @ unit[n_users:].T / 0.5, torch.from_numpy(task.tails))
     assert found.item() == pytest.approx(full.item(), rel=0.02)
+
+
+def test_popular_draws_are_divided_by_how_often_they_are_expected() -> None:
+    """2 draws: tail 4, which is item 1, is expected 2 * .5 times, tail 5, which is item 2, 2 * .3 times."""
+    part = loss(temperature=1.0, normalize=False, n_negatives=2)
+    part.know_proposal(torch.tensor([0.1, 0.5, 0.3, 0.1], dtype=torch.float64))
+    first = -log(exp(score(0, 3)) / (exp(score(0, 3)) + exp(score(0, 5)) / 0.6 + exp(score(0, 4)) / 1.0))
+    second = -log(exp(score(1, 4)) / (exp(score(1, 4)) + exp(score(1, 5)) / 0.6))
+    assert part(ROWS, AT, NAMES).item() == pytest.approx((first + second) / 2)
+    assert part.closed_form(ROWS, AT, torch.zeros_like(ROWS)) is None  # which knows of one number for all
 
 
 def test_candidates_that_are_all_the_own_tail_leave_a_loss_of_zero() -> None:

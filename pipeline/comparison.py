@@ -12,11 +12,11 @@ import scipy.stats
 from pipeline.costs import PEAK_MEMORY, SECONDS
 from pipeline.evaluation import VALIDATION_METRIC
 
-__all__ = ["Result", "costs", "gains_by_slice", "holm", "leader_board", "mean_over_seeds", "to_markdown"]
+__all__ = ["CONFIDENCE", "Result", "costs", "holm", "leader_board", "mean_over_seeds", "to_markdown"]
 
 Key = tuple[str, str, int]  # data set, method, seed
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
 _NOTHING = 1e-12  # of a metric: what rounding makes
 _COSTS = {
     "epochs": "epochs to the best",
@@ -128,7 +128,7 @@ def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: s
     for method, ours in values.items():
         difference = (ours - base).to_numpy()
         test = scipy.stats.ttest_1samp(difference, 0.0)
-        interval = test.confidence_interval(_CONFIDENCE)
+        interval = test.confidence_interval(CONFIDENCE)
         mean = difference.mean()
         # Equal lists for all users leave no variance to test; nothing differs.
         p = test.pvalue if difference.any() else 1.0
@@ -161,43 +161,6 @@ def _over_seeds(group: list[Result], baseline: list[Result], metric: str) -> dic
         "p_seeds": float(scipy.stats.ttest_1samp(difference, 0.0).pvalue) if varies else np.nan,
         "ahead": int((difference > 0).sum()),
     }
-
-
-def gains_by_slice(
-    results: list[Result], board: pd.DataFrame, metric: str, slices: Mapping[str, Mapping[str, "pd.Series[str]"]]
-) -> pd.DataFrame:
-    """What each method gains over the best baseline, by slices of the users.
-
-    Args:
-        results: As for ``leader_board``.
-        board: What it gave.
-        metric: The one to compare.
-        slices: Data set -> kind of slice -> slice of every user (see ``pipeline.slices``), in whose order they come.
-
-    Returns:
-        ``dataset``, ``method``, ``kind``, ``slice``, ``n_users`` (with held-out items), ``baseline`` (its mean in the slice),
-        ``difference`` with its 95% interval ``low``, ``high``, ``worse``. Slices of one user or none are left out.
-    """
-    rows = []
-    for dataset, of_dataset in board.dropna(subset="baseline").groupby("dataset", sort=False):
-        base_name = of_dataset["baseline"].iloc[0]
-        groups = {
-            name: mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, name)], metric)
-            for name in (base_name, *of_dataset["method"])
-        }
-        base = groups.pop(base_name)
-        for method, values in groups.items():
-            difference = values - base
-            for kind, labels in slices[str(dataset)].items():
-                for label, part in difference.groupby(labels.reindex(difference.index), observed=True):
-                    if len(part) > 1:
-                        half = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, len(part) - 1) * part.std() / np.sqrt(len(part))
-                        mean, worse = part.mean(), float((part < 0).mean())
-                        of_base = base[part.index].mean()
-                        row = (dataset, method, kind, label, len(part), of_base, mean, mean - half, mean + half, worse)
-                        rows.append(row)
-    names = ["dataset", "method", "kind", "slice", "n_users", "baseline", "difference", "low", "high", "worse"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":

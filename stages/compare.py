@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.comparison import Result, costs, gains_by_slice, leader_board, to_markdown
+from pipeline.comparison import Result, costs, leader_board, to_markdown
 from pipeline.data.storage import load_relations, load_split, read_parquet
 from pipeline.files import check_folder, new_folder, read_json, write_json
+from pipeline.gains import gains_by_popularity, gains_by_slice
 from pipeline.params import read_params, unchanged
 from pipeline.pictures import leader_board_picture, quality_picture, slices_picture, validation_picture, weights_picture
 from pipeline.run_families import costs_of, log_comparison
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         (out / "leaderboard.md").write_text(text, encoding="utf-8")
         board.to_csv(out / "leaderboard.csv", index=False)
         board.to_json(out / "leaderboard.json", orient="records", indent=2)
-        gains = gains_by_slice(results, best, metric, slices)
+        cutoff = int(metric.partition("@")[2])
+        gains = pd.concat([gains_by_slice(results, best, metric, slices), gains_by_popularity(results, best, cutoff)])
         gains.to_csv(out / "slices.csv", index=False)
         slices_picture(gains, params.compare.method, metric).savefig(out / "slices.png")
         # A file each, because DVC shows metrics as a table with a row per file.

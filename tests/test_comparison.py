@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pipeline.comparison import Result, costs, gains_by_slice, holm, leader_board, to_markdown
+from pipeline.comparison import Result, costs, holm, leader_board, to_markdown
 from pipeline.costs import PEAK_MEMORY, SECONDS
 
 
@@ -77,17 +77,6 @@ def test_effect_size_users_worse_off_and_seeds_ahead() -> None:
     assert row["worse"] == pytest.approx(2 / 3)
     assert row["better"] == 0
     assert (row["ahead"], board.loc["pmtrec", "ahead"]) == (0, 2)
-
-
-def test_gains_by_slice_are_means_over_the_users_of_the_slice() -> None:
-    """Differences .2, .2, .05 of users 0, 1, 2; a slice of one user is left out."""
-    board = leader_board(RESULTS, "ndcg@20", "pmtrec")
-    slices = {"d": {"history": pd.Series(["short", "short", "long", "long"])}}
-    gains = gains_by_slice(RESULTS, board, "ndcg@20", slices)
-    (row,) = gains[gains["method"] == "pmtrec"].to_dict("records")
-    assert (row["kind"], row["slice"], row["n_users"], row["worse"]) == ("history", "short", 2, 0.0)
-    assert row["baseline"] == pytest.approx(0.2)
-    assert row["difference"] == row["low"] == row["high"] == pytest.approx((0.2 + 0.2) / 2)
 
 
 def test_all_may_be_compared_with_a_method_of_choice() -> None:

@@ -1,14 +1,15 @@
 """What the pictures show: the lines that are in them."""
 
+from math import nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.container import BarContainer
 
-from pipeline.comparison import gains_by_slice
 from pipeline.costs import PEAK_MEMORY, SECONDS
 from pipeline.evaluation import VALIDATION_METRIC
+from pipeline.gains import gains_by_slice
 from pipeline.pictures import leader_board_picture, quality_picture, slices_picture, validation_picture, weights_picture
 
 WEIGHT = "train/weight/social/short"
@@ -61,6 +62,9 @@ def test_bars_are_the_means_the_best_on_top() -> None:
 
 def test_slices_of_a_few_users_are_left_out() -> None:
     names = gains_by_slice([], pd.DataFrame({"dataset": [], "baseline": []}), "ndcg@20", {}).columns
-    rows = [("d", "pmtrec", "history", name, n, 0.1, 0.02, 0.01, 0.03, 0.2) for name, n in (("short", 50), ("long", 9))]
+    gain = (0.1, 0.02, 0.01, 0.03, 0.2)
+    rows: list[tuple[Any, ...]]
+    rows = [("d", "pmtrec", "history", name, "ndcg@20", n, *gain) for name, n in (("short", 50), ("long", 9))]
+    rows.append(("d", "pmtrec", "items", "tail", "recall@20", nan, *gain))
     (axes,) = slices_picture(pd.DataFrame(rows, columns=names), "pmtrec", "ndcg@20").axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["history: short (50)"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["history: short (50)", "items: tail (recall@20)"]

@@ -20,9 +20,10 @@ import optuna
 import pandas as pd
 import scipy.stats
 
-from pipeline.comparison import Result, gains_by_slice, leader_board, mean_over_seeds
+from pipeline.comparison import Result, leader_board, mean_over_seeds
 from pipeline.data.storage import load_relations, load_split, read_parquet
 from pipeline.files import check_folder, dvc_hash, read_json
+from pipeline.gains import gains_by_popularity, gains_by_slice
 from pipeline.options import method_of
 from pipeline.params import read_params
 from pipeline.slices import user_slices
@@ -124,11 +125,13 @@ def slices_table(results: list[Result], project: Path, method: str, against: str
         )
         for dataset in dict.fromkeys(result.dataset for result in pair)
     }
-    gains = gains_by_slice(pair, leader_board(pair, metric, method, against), metric, slices)
+    board = leader_board(pair, metric, method, against)
+    gains = pd.concat([gains_by_slice(pair, board, metric, slices), gains_by_popularity(pair, board, cutoff)])
     lines = _header("data set", "slice", "users", against, f"{method} gains", "worse off")
     for row in gains.to_dict("records"):
         gain = f"{row['difference'] / row['baseline']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f})"
-        cells = [row["dataset"], f"{row['kind']}: {row['slice']}", f"{row['n_users']:,}", f"{row['baseline']:.4f}", gain]
+        users = row["metric"] if pd.isna(row["n_users"]) else f"{row['n_users']:,.0f}"
+        cells = [row["dataset"], f"{row['kind']}: {row['slice']}", users, f"{row['baseline']:.4f}", gain]
         lines.append("| " + " | ".join([*cells, f"{row['worse']:.0%}"]) + " |")
     return "\n".join(lines)
 

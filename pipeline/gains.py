@@ -1,0 +1,87 @@
+"""What each method gains over the best baseline, by slices of the users and by the popularity of the items."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from pipeline.comparison import CONFIDENCE, Result, mean_over_seeds
+
+__all__ = ["gains_by_popularity", "gains_by_slice"]
+
+_COLUMNS = ["dataset", "method", "kind", "slice", "metric", "n_users", "baseline", "difference", "low", "high", "worse"]
+
+
+def gains_by_slice(
+    results: list[Result], board: pd.DataFrame, metric: str, slices: Mapping[str, Mapping[str, "pd.Series[str]"]]
+) -> pd.DataFrame:
+    """What each method gains over the best baseline, by slices of the users.
+
+    Args:
+        results: As for ``leader_board``.
+        board: What it gave.
+        metric: The one to compare.
+        slices: Data set -> kind of slice -> slice of every user (see ``pipeline.slices``), in whose order they come.
+
+    Returns:
+        ``dataset``, ``method``, ``kind``, ``slice``, ``metric``, ``n_users`` (with held-out items), ``baseline``
+        (its mean in the slice), ``difference`` with its 95% interval ``low``, ``high``, ``worse``. Slices of one user or none
+        are left out.
+    """
+    rows = []
+    for dataset, of_dataset in board.dropna(subset="baseline").groupby("dataset", sort=False):
+        base_name = of_dataset["baseline"].iloc[0]
+        groups = {
+            name: mean_over_seeds([r for r in results if (r.dataset, r.method) == (dataset, name)], metric)
+            for name in (base_name, *of_dataset["method"])
+        }
+        base = groups.pop(base_name)
+        for method, values in groups.items():
+            difference = values - base
+            for kind, labels in slices[str(dataset)].items():
+                for label, part in difference.groupby(labels.reindex(difference.index), observed=True):
+                    if len(part) > 1:
+                        of_base = base[part.index].mean()
+                        rows.append((dataset, method, kind, label, metric, len(part), of_base, *_mean_interval_worse(part)))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def gains_by_popularity(results: list[Result], board: pd.DataFrame, cutoff: int) -> pd.DataFrame:
+    """What each method finds of popular, middling and rare items more than the best baseline (see ``by_item_popularity``).
+
+    Recall over all held-out items of a part belongs to no user, so the differences are paired by seed.
+
+    Args:
+        results: As for ``leader_board``.
+        board: What it gave.
+        cutoff: The k of Recall@k.
+
+    Returns:
+        As of ``gains_by_slice``; ``kind`` is ``items``, ``n_users`` is NaN; the interval (NaN for one seed) and ``worse``
+        are over seeds.
+    """
+    rows = []
+    for row in board.dropna(subset="baseline").to_dict("records"):
+        for part in ("head", "middle", "tail"):
+            name = f"recall_{part}@{cutoff}"
+            base, ours = (_by_seed(results, str(row["dataset"]), str(row[of]), name) for of in ("baseline", "method"))
+            difference = (ours - base).dropna()
+            if len(difference):
+                of_base = base[difference.index].mean()
+                gain = _mean_interval_worse(difference)
+                rows.append((row["dataset"], row["method"], "items", part, f"recall@{cutoff}", np.nan, of_base, *gain))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _by_seed(results: list[Result], dataset: str, method: str, metric: str) -> "pd.Series[float]":
+    of_method = [result for result in results if (result.dataset, result.method) == (dataset, method)]
+    return pd.Series(
+        {result.seed: result.metrics[metric] for result in of_method if metric in result.metrics}, dtype=np.float64
+    )
+
+
+def _mean_interval_worse(difference: "pd.Series[float]") -> tuple[float, float, float, float]:
+    n, mean = len(difference), difference.mean()
+    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * difference.std() / np.sqrt(n)
+    return mean, mean - half, mean + half, float((difference < 0).mean())

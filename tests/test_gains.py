@@ -1,0 +1,48 @@
+"""By hand, on the results of tests/test_comparison.py."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.comparison import Result, leader_board
+from pipeline.gains import gains_by_popularity, gains_by_slice
+from tests.test_comparison import RESULTS
+
+
+def test_gains_by_slice_are_means_over_the_users_of_the_slice() -> None:
+    """Differences .2, .2, .05 of users 0, 1, 2; a slice of one user is left out."""
+    board = leader_board(RESULTS, "ndcg@20", "pmtrec")
+    slices = {"d": {"history": pd.Series(["short", "short", "long", "long"])}}
+    gains = gains_by_slice(RESULTS, board, "ndcg@20", slices)
+    (row,) = gains[gains["method"] == "pmtrec"].to_dict("records")
+    assert (row["kind"], row["slice"], row["n_users"], row["worse"]) == ("history", "short", 2, 0.0)
+    assert row["baseline"] == pytest.approx(0.2)
+    assert row["difference"] == row["low"] == row["high"] == pytest.approx((0.2 + 0.2) / 2)
+
+
+def test_gains_by_popularity_are_paired_by_seed() -> None:
+    """Seeds 0 and 1 are on both sides, with .2 and .3 more; 95% of t with one degree of freedom are within 12.706."""
+    of_seeds = {"ease": {0: 0.1, 1: 0.2}, "pmtrec": {0: 0.3, 1: 0.5, 2: 0.9}}
+    users = pd.DataFrame({"user": [0, 1], "ndcg@20": [0.1, 0.2]})
+    results = [
+        Result("d", method, seed, {"ndcg@20": 0.15, "recall_tail@20": value}, users)
+        for method, values in of_seeds.items()
+        for seed, value in values.items()
+    ]
+    board = leader_board(results, "ndcg@20", "pmtrec")
+    (row,) = gains_by_popularity(results, board, 20).to_dict("records")
+    assert (row["method"], row["kind"], row["slice"], row["metric"], row["worse"]) == (
+        "pmtrec",
+        "items",
+        "tail",
+        "recall@20",
+        0,
+    )
+    assert row["baseline"] == pytest.approx((0.1 + 0.2) / 2)
+    assert [row["low"], row["difference"], row["high"]] == pytest.approx(
+        [0.25 - 12.706 * 0.05, 0.25, 0.25 + 12.706 * 0.05], rel=1e-3
+    )
+    alone = [result for result in results if result.seed == 0]
+    (row,) = gains_by_popularity(alone, leader_board(alone, "ndcg@20", "pmtrec"), 20).to_dict("records")
+    assert row["difference"] == pytest.approx(0.2)
+    assert np.isnan(row["low"])

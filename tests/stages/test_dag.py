@@ -31,7 +31,7 @@ def test_the_leader_board_has_every_method(finished: Project) -> None:
     text = (finished.root / "reports/leaderboard.md").read_text()
     assert all(f"| {method} | 1 |" in text for method in METHODS)
     gains = pd.read_csv(finished.root / "reports/slices.csv")
-    assert set(gains["kind"]) == {"history", "social"}
+    assert set(gains["kind"]) == {"history", "social", "items"}
     assert set(gains["slice"]) == {"short", "medium", "long", "none", "few", "many"}
     for picture in ("leaderboard.png", "slices.png", "validation.png", "quality_time.png", "weights.png"):
         assert (finished.root / "reports" / picture).read_bytes().startswith(b"\x89PNG")

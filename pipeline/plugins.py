@@ -8,12 +8,13 @@ import ast
 import hashlib
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ParamsError, closest
+from pipeline.errors import InputError, ParamsError, closest
 
-__all__ = ["CUSTOM", "MAIN_TASK", "load", "method_kind", "names", "side_tasks", "sources"]
+__all__ = ["CUSTOM", "MAIN_TASK", "check_sources", "load", "method_kind", "names", "side_tasks", "sources"]
 
 MAIN_TASK = "recommendation"
 CUSTOM = "custom"
@@ -65,3 +66,18 @@ def sources(kind: str, name: str) -> dict[str, str]:
                 if f"{imported}.py" not in found:
                     wanted.append(imported)
     return dict(sorted(found.items()))
+
+
+def check_sources(expected: Mapping[str, str]) -> None:
+    """Hold plug-ins against the code by which DVC will know what they make.
+
+    Args:
+        expected: ``<kind>/<file>`` -> sha256.
+
+    Raises:
+        InputError: If a file has other code now.
+    """
+    for name, sha256 in expected.items():
+        path = Path(__file__).parent / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise InputError(f"{path}: was edited after the stage check had read it. Fix: run again")

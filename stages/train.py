@@ -9,6 +9,7 @@ import pandas as pd
 from safetensors.torch import save
 from tqdm import tqdm
 
+from pipeline import plugins
 from pipeline.costs import Meter
 from pipeline.data.storage import load_relations, load_split
 from pipeline.evaluation import VALIDATION_METRIC
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
     check_folder(args.settings.parents[2])
     settings, seed = read_json(args.settings), int(args.seed)
+    plugins.check_sources(settings["sources"])
     split, relations = load_split(check_folder(args.processed)), load_relations(check_folder(args.tasks))
     name = f"{args.dataset}/{args.method}/{seed}"
     params = {"dataset": args.dataset, "method": args.method, "seed": seed, **described(settings)}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-from pipeline import tracking
+from pipeline import plugins, tracking
 from pipeline.costs import PEAK_MEMORY, SECONDS
 from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.files import dvc_hash
@@ -32,7 +32,7 @@ def test_the_leader_board_has_every_method(finished: Project) -> None:
     assert all(f"| {method} | 1 |" in text for method in METHODS)
     gains = pd.read_csv(finished.root / "reports/slices.csv")
     assert set(gains["kind"]) == {"history", "social", "items"}
-    assert set(gains["slice"]) == {"short", "medium", "long", "none", "few", "many"}
+    assert set(gains["slice"]) == {"short", "medium", "long", "none", "few", "many", "head", "middle", "tail"}
     for picture in ("leaderboard.png", "slices.png", "validation.png", "quality_time.png", "weights.png"):
         assert (finished.root / "reports" / picture).read_bytes().startswith(b"\x89PNG")
 
@@ -226,6 +226,20 @@ def test_a_training_works_by_what_check_wrote_whatever_becomes_of_params_while_i
     before = dvc_hash(model)
     shutil.rmtree(model)
     assert dvc_hash(project.train("pmtrec")) == before
+
+
+def test_a_plug_in_that_was_edited_since_check_is_refused_before_it_trains(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(plugins, "sources", lambda _, name: {f"{name}.py": "0" * 64})
+        project.check()
+    model = dvc_hash(project.root / "models/demo/pmtrec/0")
+    with pytest.raises(
+        InputError, match=r"combiners/pmtrec\.py: was edited after the stage check had read it\. Fix: run again"
+    ):
+        project.train("pmtrec")
+    assert dvc_hash(project.root / "models/demo/pmtrec/0") == model
 
 
 def test_params_that_change_while_a_stage_reads_them(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

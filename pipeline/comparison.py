@@ -12,12 +12,12 @@ import scipy.stats
 from pipeline.costs import PEAK_MEMORY, SECONDS
 from pipeline.evaluation import VALIDATION_METRIC
 
-__all__ = ["CONFIDENCE", "Result", "costs", "holm", "leader_board", "mean_over_seeds", "to_markdown"]
+__all__ = ["CONFIDENCE", "NOTHING", "Result", "costs", "holm", "leader_board", "mean_over_seeds", "to_markdown"]
 
 Key = tuple[str, str, int]  # data set, method, seed
 
 CONFIDENCE = 0.95
-_NOTHING = 1e-12  # of a metric: what rounding makes
+NOTHING = 1e-12  # of a metric: what rounding makes
 _COSTS = {
     "epochs": "epochs to the best",
     "seconds": "seconds to the best",
@@ -156,7 +156,7 @@ def _over_seeds(group: list[Result], baseline: list[Result], metric: str) -> dic
     of_seed = {result.seed: result.metrics[metric] for result in baseline}
     difference = np.array([result.metrics[metric] - of_seed[result.seed] for result in group if result.seed in of_seed])
     # Where no seed changes anything, as of methods without random numbers, there is nothing to test.
-    varies = difference.size > 1 and np.ptp(difference) > _NOTHING
+    varies = difference.size > 1 and np.ptp(difference) > NOTHING
     return {
         "p_seeds": float(scipy.stats.ttest_1samp(difference, 0.0).pvalue) if varies else np.nan,
         "ahead": int((difference > 0).sum()),

@@ -42,7 +42,12 @@ def record(path: Path, params: Params, name: str) -> dict[str, Any]:
 
 
 def open_dataset(recorded: dict[str, Any]) -> Dataset:
-    """The data set of a record."""
+    """The data set of a record.
+
+    Raises:
+        InputError: If its plug-in was edited since.
+    """
+    plugins.check_sources({f"datasets/{file}": sha256 for file, sha256 in recorded["sources"].items()})
     plug_in = plugins.load("datasets", recorded["plug_in"])
     if recorded["plug_in"] != plugins.CUSTOM:
         dataset: Dataset = plug_in

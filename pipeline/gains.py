@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from pipeline.comparison import CONFIDENCE, Result, mean_over_seeds
+from pipeline.comparison import CONFIDENCE, NOTHING, Result, mean_over_seeds
 
 __all__ = ["gains_by_popularity", "gains_by_slice"]
 
-_COLUMNS = ["dataset", "method", "kind", "slice", "metric", "n_users", "baseline", "difference", "low", "high", "worse"]
+_COLUMNS = ["dataset", "method", "kind", "slice", "metric", "over", "n", "baseline", "difference", "low", "high", "worse"]
 
 
 def gains_by_slice(
@@ -25,9 +25,9 @@ def gains_by_slice(
         slices: Data set -> kind of slice -> slice of every user (see ``pipeline.slices``), in whose order they come.
 
     Returns:
-        ``dataset``, ``method``, ``kind``, ``slice``, ``metric``, ``n_users`` (with held-out items), ``baseline``
-        (its mean in the slice), ``difference`` with its 95% interval ``low``, ``high``, ``worse``. Slices of one user or none
-        are left out.
+        ``dataset``, ``method``, ``kind``, ``slice``, ``metric``, ``over`` (``"users"``), ``n`` (of them, with held-out items),
+        ``baseline`` (its mean in the slice), ``difference`` with its 95% interval ``low``, ``high``, and ``worse`` (share of
+        the users with less). Slices of one user or none are left out.
     """
     rows = []
     for dataset, of_dataset in board.dropna(subset="baseline").groupby("dataset", sort=False):
@@ -43,7 +43,8 @@ def gains_by_slice(
                 for label, part in difference.groupby(labels.reindex(difference.index), observed=True):
                     if len(part) > 1:
                         of_base = base[part.index].mean()
-                        rows.append((dataset, method, kind, label, metric, len(part), of_base, *_mean_interval_worse(part)))
+                        place = (dataset, method, kind, label, metric, "users", len(part))
+                        rows.append((*place, of_base, *_mean_interval_worse(part)))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -58,8 +59,8 @@ def gains_by_popularity(results: list[Result], board: pd.DataFrame, cutoff: int)
         cutoff: The k of Recall@k.
 
     Returns:
-        As of ``gains_by_slice``; ``kind`` is ``items``, ``n_users`` is NaN; the interval (NaN for one seed) and ``worse``
-        are over seeds.
+        As of ``gains_by_slice``, ``over`` ``"seeds"``; ``kind`` is ``items``. Where the difference does not vary, as with one
+        seed or between methods without random numbers, there is no interval (NaN).
     """
     rows = []
     for row in board.dropna(subset="baseline").to_dict("records"):
@@ -68,9 +69,8 @@ def gains_by_popularity(results: list[Result], board: pd.DataFrame, cutoff: int)
             base, ours = (_by_seed(results, str(row["dataset"]), str(row[of]), name) for of in ("baseline", "method"))
             difference = (ours - base).dropna()
             if len(difference):
-                of_base = base[difference.index].mean()
-                gain = _mean_interval_worse(difference)
-                rows.append((row["dataset"], row["method"], "items", part, f"recall@{cutoff}", np.nan, of_base, *gain))
+                place = (row["dataset"], row["method"], "items", part, name, "seeds", len(difference))
+                rows.append((*place, base[difference.index].mean(), *_mean_interval_worse(difference)))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -83,5 +83,7 @@ def _by_seed(results: list[Result], dataset: str, method: str, metric: str) -> "
 
 def _mean_interval_worse(difference: "pd.Series[float]") -> tuple[float, float, float, float]:
     n, mean = len(difference), difference.mean()
-    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * difference.std() / np.sqrt(n)
+    half = np.nan
+    if np.ptp(difference) > NOTHING:
+        half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * difference.std() / np.sqrt(n)
     return mean, mean - half, mean + half, float((difference < 0).mean())

@@ -17,7 +17,7 @@ Key = tuple[str, str, int]  # data set, method, seed
 
 _PANEL = (5.2, 3.4)  # inches
 _DPI = 130
-_FEWEST_USERS = 10
+_FEWEST = {"users": 10, "seeds": 3}
 _STYLES = dict(zip(THIRDS, (":", "--", "-"), strict=True))
 
 
@@ -46,21 +46,20 @@ def leader_board_picture(board: pd.DataFrame, metric: str) -> Figure:
 def slices_picture(gains: pd.DataFrame, method: str, metric: str) -> Figure:
     """What ``method`` gains over the best baseline by slice of users and items, one panel per data set; 95% intervals.
 
-    Those of users are over users, those of items over seeds. Slices of a few users, whose intervals would flatten all others,
-    are in the table alone.
+    Those of users are over users, those of items, whose recall is drawn, over seeds. Slices of a few users and items with a
+    few seeds, whose intervals would flatten all others, are in the table alone.
     """
-    shown = gains[(gains["method"] == method) & ~(gains["n_users"] < _FEWEST_USERS)]
+    shown = gains[(gains["method"] == method) & (gains["n"] >= gains["over"].map(_FEWEST))]
     panels = list(shown.groupby("dataset", sort=False))
     figure = _figure(max(len(panels), 1))
     for axes, (dataset, rows) in zip(figure.axes, panels, strict=False):
-        of = [metric if pd.isna(n) else f"{n:,.0f}" for metric, n in zip(rows["metric"], rows["n_users"], strict=True)]
-        names = [f"{kind}: {of_kind} ({n})" for kind, of_kind, n in zip(rows["kind"], rows["slice"], of, strict=True)]
+        names = [f"{row['kind']}: {row['slice']} ({row['n']:,} {row['over']})" for row in rows.to_dict("records")]
         error = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
         axes.errorbar(rows["difference"], names, xerr=error, fmt="o", capsize=3)
         axes.axvline(0, color="black", lw=0.8)
         axes.invert_yaxis()
         axes.set_title(f"{dataset}: {method} - best baseline")
-        axes.set_xlabel(f"{metric} (number of users); items: recall")
+        axes.set_xlabel(f"{metric}; of items recall")
         axes.grid(alpha=0.3)
     return figure
 

@@ -80,4 +80,5 @@ def check_sources(expected: Mapping[str, str]) -> None:
     for name, sha256 in expected.items():
         path = Path(__file__).parent / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            raise InputError(f"{path}: was edited after the stage check had read it. Fix: run again")
+            fix = "run dvc repro, whose stage check reads it again"
+            raise InputError(f"{path}: is not as it was when the stage check read it. Fix: {fix}")

@@ -23,6 +23,10 @@ Score = Callable[[Tensor, Tensor], Tensor]
 _FLATTENED = 0.75  # exponent of the counts, as for words (Mikolov et al., NeurIPS 2013)
 _HARD = 5  # draws, of which the best scored is taken
 
+Shares = npt.NDArray[np.float64]
+
+_NOTHING_LEFT = 1e-9  # of the draws: a head that is linked with all tails
+
 # A head that is linked with nearly all tails would make rejection run for long; what is left then stays a false negative.
 _MAX_ROUNDS = 20
 
@@ -51,8 +55,8 @@ class Sampler:
             Zhang et al., SIGIR 2013).
 
     Attributes:
-        proposal: How likely a tail is to be drawn before those that the head is linked with are drawn again ``[n_tails]``;
-            ``None``: all alike. What the score then takes of ``"hard"`` has no law of its own.
+        proposal: The share of the draws that a tail is expected to be ``[n_tails]``, after those that a head is linked with
+            were drawn again; ``None`` but for ``"popularity"``.
 
     Raises:
         ValueError: If the relation has no pairs.
@@ -70,9 +74,9 @@ class Sampler:
         heads, self._known = np.divmod(self._keys, relation.n_tails)
         self._negatives = negatives
         popularity = np.bincount(relation.tails, minlength=relation.n_tails) ** _FLATTENED
-        self.proposal = popularity / popularity.sum() if negatives == "popularity" else None
         ends = np.cumsum(popularity)
         self._ends = ends / ends[-1]
+        self.proposal = self._after_rejection(popularity / popularity.sum(), heads) if negatives == "popularity" else None
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
 
     def epoch(self, epoch: int, n: int, score: Score | None = None) -> Triplets:
@@ -113,8 +117,24 @@ class Sampler:
             open_ = open_[self._linked(heads[open_], found[open_])]
         return found
 
+    def _after_rejection(self, q: Shares, heads: Numbers) -> Shares:
+        """The sum over heads h of p_h q_j / (1 - Q_h), over those that tail j is not linked with ``[n_tails]``.
+
+        p_h is the share of the pairs that have head h, q_j how likely tail j is to be drawn, Q_h that of all tails of h.
+
+        Args:
+            q: ``[n_tails]``.
+            heads: Of the distinct pairs, whose tails are ``self._known``.
+        """
+        relation = self._relation
+        p = np.bincount(relation.heads, relation.weights, minlength=relation.n_heads)
+        left = 1 - np.bincount(heads, q[self._known], minlength=relation.n_heads)
+        ratio = np.divide(p / p.sum(), left, out=np.zeros_like(left), where=left > _NOTHING_LEFT)
+        expected: Shares = q * (ratio.sum() - np.bincount(self._known, ratio[heads], minlength=relation.n_tails))
+        return expected
+
     def _draw(self, n: int, generator: np.random.Generator) -> Numbers:
-        if self.proposal is None:
+        if self._negatives != "popularity":
             return generator.integers(0, self._relation.n_tails, n)
         return np.searchsorted(self._ends, generator.random(n), side="right")
 

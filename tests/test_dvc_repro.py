@@ -66,10 +66,10 @@ def test_the_life_of_a_project(clone: Clone) -> None:
 
     clone.change("warm_up: 0.0", "warm_up: 0.5")
     only_that_rule = [f"{stage}@{of('pmtrec')}" for stage in ("evaluate", "track", "train")]
-    assert clone.repro() == {"ran": ["check", "compare", *only_that_rule], "cached": []}
+    assert clone.repro(by_dvc=True) == {"ran": ["check", "compare", *only_that_rule], "cached": []}
 
     clone.change("warm_up: 0.5", "warm_up: 0.0")
-    back = clone.repro()
+    back = clone.repro(by_dvc=True)
     assert back["ran"] == ["check", f"track@{of('pmtrec')}"]
     assert {f"train@{of('pmtrec')}", f"evaluate@{of('pmtrec')}", "compare"} <= set(back["cached"])
 

@@ -1,6 +1,5 @@
 """What the pictures show: the lines that are in them."""
 
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -63,8 +62,7 @@ def test_bars_are_the_means_the_best_on_top() -> None:
 def test_slices_of_a_few_users_are_left_out() -> None:
     names = gains_by_slice([], pd.DataFrame({"dataset": [], "baseline": []}), "ndcg@20", {}).columns
     gain = (0.1, 0.02, 0.01, 0.03, 0.2)
-    rows: list[tuple[Any, ...]]
-    rows = [("d", "pmtrec", "history", name, "ndcg@20", n, *gain) for name, n in (("short", 50), ("long", 9))]
-    rows.append(("d", "pmtrec", "items", "tail", "recall@20", nan, *gain))
+    rows = [("d", "pmtrec", "history", name, "ndcg@20", "users", n, *gain) for name, n in (("short", 50), ("long", 9))]
+    rows += [("d", "pmtrec", "items", name, "recall@20", "seeds", n, *gain) for name, n in (("head", 2), ("tail", 5))]
     (axes,) = slices_picture(pd.DataFrame(rows, columns=names), "pmtrec", "ndcg@20").axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["history: short (50)", "items: tail (recall@20)"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["history: short (50 users)", "items: tail (5 seeds)"]

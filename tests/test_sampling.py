@@ -55,6 +55,17 @@ def test_popular_tails_are_drawn_as_their_counts_to_the_power_of_three_quarters(
     assert (drawn == 1).sum() / (drawn == 0).sum() == pytest.approx(16**0.75, rel=0.2)
 
 
+def test_the_proposal_is_the_share_of_each_tail_among_popular_draws() -> None:
+    """Tail 3, which 12 of 14 heads are linked with, is drawn far less than its popularity says; head 0 is linked with all."""
+    links = [*((0, tail) for tail in range(4)), *((head, 3) for head in range(1, 12)), (12, 0), (13, 1), (13, 2)]
+    sampler = Sampler(relation("r", USER, ITEM, links, 14, 4), seed=0, negatives="popularity")
+    triplets = sampler.epoch(1, len(links) * 4000)
+    true_negatives = triplets.negatives[triplets.heads != 0]
+    found = torch.bincount(true_negatives, minlength=4) / (len(links) * 4000)
+    assert sampler.proposal is not None
+    assert found.tolist() == pytest.approx(sampler.proposal.tolist(), rel=0.05)
+
+
 def test_hard_negatives_are_the_best_scored_of_some_draws_and_still_not_linked() -> None:
     """Scored by their number, tail 5, which nobody is linked with, wins unless none of five draws from 4 or 5 tails is it."""
     triplets = Sampler(RELATION, seed=0, negatives="hard").epoch(1, 3000, lambda _, tails: tails.double())

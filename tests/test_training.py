@@ -1,6 +1,6 @@
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -10,7 +10,7 @@ from pipeline.errors import DivergedError, MachineError
 from pipeline.evaluation import ItemLists, top_k
 from pipeline.losses.bpr import BPR
 from pipeline.optimizers import OPTIMIZERS
-from pipeline.sampling import Sampler
+from pipeline.sampling import Negatives, Sampler
 from pipeline.training import Epoch, _score, fit, pick_device
 from tests.combiners._rows import RULES
 from tests.toy import checkerboard, relation
@@ -212,17 +212,25 @@ def test_hard_negatives_are_scored_over_all_links_even_where_training_drops_some
     torch.testing.assert_close(first, (whole.users[heads] * whole.items[tails]).sum(dim=1).detach())
 
 
-def test_losses_know_before_the_first_step_how_tails_are_drawn() -> None:
+@pytest.mark.parametrize("negatives", ["uniform", "popularity", "hard"])
+def test_losses_know_before_the_first_step_how_their_tails_are_drawn(negatives: Negatives) -> None:
     relations = two_relations()
-    for negatives in ("uniform", "popularity", "hard"):
-        parts = parts_for(relations, "equal_weights")
-        told: list[torch.Tensor | None] = []
-        for loss in parts.losses:
-            loss.know_proposal = told.append  # type: ignore[assignment]
-        run(parts, relations, negatives=negatives, epochs=1)
-        counts = torch.from_numpy(np.bincount(relations[0].tails, minlength=relations[0].n_tails) ** 0.75).float()
-        if negatives == "popularity":
-            assert told[0] is not None
-            torch.testing.assert_close(told[0], counts / counts.sum())
-        else:
-            assert told == [None, None]
+    parts = parts_for(relations, "equal_weights")
+    calls: list[tuple[str, torch.Tensor | None]] = []
+
+    class Listening(BPR):
+        def know_proposal(self, proposal: torch.Tensor | None) -> None:
+            calls.append((self.task.name, proposal))
+
+        def closed_form(self, *parts: Any) -> Any:
+            calls.append((self.task.name, None))
+            return super().closed_form(*parts)
+
+    losses = [Listening(task, parts.encoder().nodes, 8, False) for task in relations]
+    run(replace(parts, losses=losses), relations, negatives=negatives, epochs=1)
+    assert [name for name, _ in calls[:4]] == 2 * [task.name for task in relations]
+    for task, (_, told) in zip(relations, calls, strict=False):
+        expected = Sampler(task, 0, negatives).proposal
+        assert (told is None) == (expected is None)
+        if told is not None and expected is not None:
+            torch.testing.assert_close(told, torch.from_numpy(expected).float())

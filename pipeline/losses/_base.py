@@ -36,7 +36,10 @@ class Loss(nn.Module, ABC):
         self.is_main = is_main
 
     def know_proposal(self, proposal: Tensor | None) -> None:
-        """Told before training how likely each tail of the task is drawn ``[n_tails]``; ``None``: all alike. Ignored here."""
+        """Told before training what share of the drawn tails each is expected to be ``[n_tails]``; ``None``: all alike.
+
+        Ignored here.
+        """
 
     @abstractmethod
     def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ class SampledSoftmax(Loss):
 
     Candidates are what the sampler drew, and with ``in_batch`` the tails of the batch's other pairs, which come in proportion
     to how many pairs have them. Of n_negatives draws tail j is expected n_negatives q_j times, where q is the sampler's
-    proposal: 1 / n_tails with ``train.negatives: uniform``, in proportion to (pairs of the tail)^3/4 with ``popularity``.
-    Nearly so: no head is given a tail that it is linked with, so popular tails are drawn a little less. What ``hard`` draws has
-    no such law and is counted as uniform, so that the tails it favours count for more than in the full softmax.
+    proposal with ``train.negatives: popularity``, and 1 / n_tails with ``uniform``: nearly so, because no head is given a tail
+    that it is linked with, so that popular tails are drawn less. What ``hard`` draws has no law of its own and is counted as
+    uniform, so that the tails it favours count for more than in the full softmax.
 
     It is made of matrix products, whose last bits depend on the number of threads.
 
@@ -43,6 +43,7 @@ class SampledSoftmax(Loss):
     """
 
     share: Tensor
+    proposal: Tensor | None
 
     def __init__(
         self,
@@ -69,11 +70,11 @@ class SampledSoftmax(Loss):
             share[first : first + task.n_tails] = counts / counts.sum()
         # Row of the stacked table -> share of the pairs that have it as tail; it follows from the data.
         self.register_buffer("share", share, persistent=False)
-        self._proposal: Tensor | None = None
+        self.register_buffer("proposal", None, persistent=False)
 
     def know_proposal(self, proposal: Tensor | None) -> None:
         """See the base class."""
-        self._proposal = proposal
+        self.proposal = proposal
 
     def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
         """See the base class."""
@@ -94,7 +95,7 @@ class SampledSoftmax(Loss):
         With p the softmax of a head over its own tail and the candidates, the gradients of its loss by the scores are p, and
         p - 1 for the own tail. Those by unit vectors x / |x| lose their part along x and are divided by |x|.
         """
-        if self.in_batch or self._proposal is not None:
+        if self.in_batch or self.proposal is not None:  # E_j then needs the tails' numbers
             return None
         heads, tails, others = at[0], at[1], at[2][: self.n_drawn]
         lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_(min=_EPS) if self.normalize else None
@@ -123,8 +124,8 @@ class SampledSoftmax(Loss):
     def _log_expected(self, others: Tensor, n_pairs: int, n_drawn: int, names: Tensor) -> Tensor | float:
         """Ln E_j ``[n_candidates]``, or one number for all."""
         expected: Tensor | float = n_drawn / self.task.n_tails
-        if self._proposal is not None:
-            expected = n_drawn * self._proposal[names[others] - self.nodes.offset(self.task.tail_type)]
+        if self.proposal is not None:
+            expected = n_drawn * self.proposal[names[others] - self.nodes.offset(self.task.tail_type)]
         if self.in_batch:
             expected = expected + (n_pairs - 1) * self.share[names[others]]
         return expected.log() if isinstance(expected, Tensor) else math.log(expected)

@@ -115,7 +115,7 @@ def table(results: list[Result], against: str, cutoff: int) -> str:
 
 
 def slices_table(results: list[Result], project: Path, method: str, against: str, cutoff: int) -> str:
-    """What a method gains, by slice of the users, in one Markdown table."""
+    """What a method gains, by slice of the users (NDCG) and by popularity of the items (recall), in one Markdown table."""
     metric = f"ndcg@{cutoff}"
     pair = [result for result in results if result.method in (method, against)]
     slices = {
@@ -127,11 +127,16 @@ def slices_table(results: list[Result], project: Path, method: str, against: str
     }
     board = leader_board(pair, metric, method, against)
     gains = pd.concat([gains_by_slice(pair, board, metric, slices), gains_by_popularity(pair, board, cutoff)])
-    lines = _header("data set", "slice", "users", against, f"{method} gains", "worse off")
+    lines = _header("data set", "slice", "of", against, f"{method} gains", "worse")
     for row in gains.to_dict("records"):
         gain = f"{row['difference'] / row['baseline']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f})"
-        users = row["metric"] if pd.isna(row["n_users"]) else f"{row['n_users']:,.0f}"
-        cells = [row["dataset"], f"{row['kind']}: {row['slice']}", users, f"{row['baseline']:.4f}", gain]
+        cells = [
+            row["dataset"],
+            f"{row['kind']}: {row['slice']}",
+            f"{row['n']:,} {row['over']}",
+            f"{row['baseline']:.4f}",
+            gain,
+        ]
         lines.append("| " + " | ".join([*cells, f"{row['worse']:.0%}"]) + " |")
     return "\n".join(lines)
 
@@ -197,7 +202,7 @@ def main() -> None:
     parser.add_argument("--against", default="pmtrec")
     parser.add_argument("--only", nargs="*", help="methods; by default all")
     parser.add_argument("--cutoff", type=int, default=20)
-    parser.add_argument("--slices", help="instead: what this method gains, by slice of the users (one project)")
+    parser.add_argument("--slices", help="instead: what this method gains, by slice (one project)")
     parser.add_argument(
         "--effects", action="store_true", help="instead: the factorial of PMTRec's options and its main effects"
     )

@@ -90,6 +90,18 @@ def test_popular_draws_are_divided_by_how_often_they_are_expected() -> None:
     assert part.closed_form(ROWS, AT, torch.zeros_like(ROWS)) is None  # which knows of one number for all
 
 
+@pytest.mark.parametrize("options", [{}, {"in_batch": True}], ids=str)
+def test_places_among_the_rows_of_a_step_are_no_numbers_of_tails(options: dict[str, Any]) -> None:
+    """The same step with its rows in another order."""
+    order = torch.tensor([6, 2, 4, 0, 5, 1, 3])
+    place = torch.empty_like(order)
+    place[order] = torch.arange(7)
+    part = loss(**options)
+    part.know_proposal(torch.tensor([0.1, 0.5, 0.3, 0.1], dtype=torch.float64))
+    found = part(ROWS[order], (place[AT[0]], place[AT[1]], place[AT[2]]), order)
+    torch.testing.assert_close(found, part(ROWS, AT, NAMES))
+
+
 def test_candidates_that_are_all_the_own_tail_leave_a_loss_of_zero() -> None:
     at = (torch.tensor([0]), torch.tensor([3]), torch.tensor([3]))
     assert loss(in_batch=True)(ROWS, at, NAMES).item() == 0

@@ -82,8 +82,8 @@ def _by_seed(results: list[Result], dataset: str, method: str, metric: str) -> "
 
 
 def _mean_interval_worse(difference: "pd.Series[float]") -> tuple[float, float, float, float]:
-    n, mean = len(difference), difference.mean()
-    half = np.nan
+    low = high = np.nan
     if np.ptp(difference) > NOTHING:
-        half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * difference.std() / np.sqrt(n)
-    return mean, mean - half, mean + half, float((difference < 0).mean())
+        interval = scipy.stats.ttest_1samp(difference, 0.0).confidence_interval(CONFIDENCE)
+        low, high = float(interval.low), float(interval.high)
+    return difference.mean(), low, high, float((difference < 0).mean())

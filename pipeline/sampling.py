@@ -25,7 +25,7 @@ _HARD = 5  # draws, of which the best scored is taken
 
 Shares = npt.NDArray[np.float64]
 
-_NOTHING_LEFT = 1e-9  # of the draws: a head that is linked with all tails
+_NEVER = 1e-12  # share of the draws; rounding must not take a tail below it that all heads are linked with
 
 # A head that is linked with nearly all tails would make rejection run for long; what is left then stays a false negative.
 _MAX_ROUNDS = 20
@@ -118,9 +118,11 @@ class Sampler:
         return found
 
     def _after_rejection(self, q: Shares, heads: Numbers) -> Shares:
-        """The sum over heads h of p_h q_j / (1 - Q_h), over those that tail j is not linked with ``[n_tails]``.
+        """What share of the draws is tail j in the end ``[n_tails]``.
 
-        p_h is the share of the pairs that have head h, q_j how likely tail j is to be drawn, Q_h that of all tails of h.
+        A sum over heads h: p_h q_j (1 + Q_h + ... + Q_h^R) where j is not linked with h, and p_h q_j Q_h^R where it is; R is
+        ``_MAX_ROUNDS``, p_h the share of the pairs that have head h, q_j how likely tail j is to be drawn, Q_h that of all
+        tails of h.
 
         Args:
             q: ``[n_tails]``.
@@ -128,10 +130,14 @@ class Sampler:
         """
         relation = self._relation
         p = np.bincount(relation.heads, relation.weights, minlength=relation.n_heads)
-        left = 1 - np.bincount(heads, q[self._known], minlength=relation.n_heads)
-        ratio = np.divide(p / p.sum(), left, out=np.zeros_like(left), where=left > _NOTHING_LEFT)
-        expected: Shares = q * (ratio.sum() - np.bincount(self._known, ratio[heads], minlength=relation.n_tails))
-        return expected
+        p = p / p.sum()
+        of_linked = np.minimum(np.bincount(heads, q[self._known], minlength=relation.n_heads), 1.0)
+        rounds = np.full_like(of_linked, _MAX_ROUNDS + 1)
+        np.divide(1 - of_linked ** (_MAX_ROUNDS + 1), 1 - of_linked, out=rounds, where=of_linked < 1)
+        unlinked, linked = p * rounds, p * of_linked**_MAX_ROUNDS
+        added = np.bincount(self._known, (linked - unlinked)[heads], minlength=relation.n_tails)
+        share: Shares = np.maximum(q * (unlinked.sum() + added), _NEVER)
+        return share
 
     def _draw(self, n: int, generator: np.random.Generator) -> Numbers:
         if self._negatives != "popularity":

@@ -12,7 +12,6 @@ their methods stand in one table, as `pmtrec (placebo)`.
 
 import argparse
 import itertools
-import math
 import subprocess
 from pathlib import Path
 
@@ -175,10 +174,8 @@ def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
         for place, (factor, levels) in enumerate(FACTORS.items()):
             for level in levels if factor != "weights" else weights:
                 added, by_seed = (_added(table, place, level) for table in (users, seeds))
-                half = scipy.stats.t.ppf(0.975, len(added) - 1) * added.std() / math.sqrt(len(added))
-                gain = (
-                    f"{added.mean() / users.to_numpy().mean():+.1%} ({added.mean() - half:+.4f} to {added.mean() + half:+.4f})"
-                )
+                low, high = scipy.stats.ttest_1samp(added, 0.0).confidence_interval()
+                gain = f"{added.mean() / users.to_numpy().mean():+.1%} ({low:+.4f} to {high:+.4f})"
                 p = scipy.stats.ttest_1samp(by_seed, 0.0).pvalue
                 lines.append(f"| {factor} | {level} | {gain} | {p:.2g} |")
         lines.append("")

@@ -46,7 +46,7 @@ def derivatives(scalarizer: Callable[[Tensor], Tensor], losses: Tensor) -> Tenso
 
 @contextmanager
 def seeded(generator: torch.Generator) -> Iterator[None]:
-    """TorchJD draws from torch's global generator: seed it from ours, and give it back as it was."""
+    """TorchJD draws from torch's global generator of the device: seed that of the CPU from ours, and give it back as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         yield

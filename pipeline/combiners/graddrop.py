@@ -39,4 +39,5 @@ class GradDrop(Combiner):
         # A row that one task touched alone keeps its gradient: P is then 0 or 1. U is below 1, and P = 0 drops U = 0.
         with seeded(step.generator):
             jacobian = gradients.values.reshape(n_tasks, n_rows * dim)
-            return Combined(self.rule(jacobian).view(n_rows, dim), None)
+            # On the CPU, where the seeded generator is.
+            return Combined(self.rule(jacobian.cpu()).view(n_rows, dim).to(jacobian.device), None)

@@ -1,0 +1,85 @@
+"""A training on a GPU against the same on the CPU."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.assembly import Parts, assemble
+from pipeline.evaluation import ItemLists, per_user
+from pipeline.metrics.ndcg import ndcg
+from pipeline.optimizers import OPTIMIZERS
+from pipeline.training import fit
+from tests.combiners._rows import RULES
+from tests.test_training import SETTINGS, two_relations
+from tests.toy import checkerboard
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA on this machine")
+
+GPU, CPU = torch.device("cuda"), torch.device("cpu")
+LOSSES: list[tuple[str, dict[str, Any]]] = [
+    ("bpr", {}),
+    ("directau", {}),
+    ("sampled_softmax", {}),
+    ("sampled_softmax", {"n_negatives": 8, "in_batch": True}),
+    ("sampled_softmax", {"n_negatives": 8, "normalize": False}),
+]
+
+ENCODERS: list[tuple[str, dict[str, Any]]] = [
+    ("mf", {"item_bias": True, "side_layers": 1}),
+    ("lightgcn", {}),
+    ("lightgcn", {"dropout": 0.2, "side_graph": True}),
+]
+
+
+def train(device: torch.device, **changes: Any) -> tuple[Parts, list[float]]:
+    """The parts after three epochs, and the losses of all tasks in each."""
+    relations, (split, _) = two_relations(), checkerboard()
+    names: dict[str, Any] = {"encoder": ("mf", {}), "loss": ("bpr", {}), "rule": ("pmtrec", {})}
+    names |= {part: changes.pop(part) for part in list(changes) if part in names}
+    parts = assemble(relations, 0, device, dim=8, **names)
+    settings = SETTINGS | {"epochs": 3} | changes
+    epochs = list(fit(parts.encoder, parts.combiner, parts.losses, relations, split, **settings))  # type: ignore[arg-type]
+    return parts, [loss for epoch in epochs for loss in epoch.losses.values()]
+
+
+def check_same(**changes: Any) -> None:
+    """Up to the order of sums."""
+    (gpu, found), (cpu, expected) = train(GPU, **changes), train(CPU, **changes)
+    assert gpu.encoder.get_parameter("weight").is_cuda
+    assert found == pytest.approx(expected, rel=1e-3)
+    for kind, table in cpu.tables().items():
+        torch.testing.assert_close(gpu.tables()[kind], table, rtol=0.05, atol=5e-3)
+
+
+@pytest.mark.parametrize(("rule", "options"), RULES, ids=str)
+def test_every_rule(rule: str, options: dict[str, Any]) -> None:
+    check_same(rule=(rule, options))
+
+
+@pytest.mark.parametrize("negatives", ["uniform", "popularity", "hard"])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_every_loss_and_way_to_draw(loss: tuple[str, dict[str, Any]], negatives: str) -> None:
+    check_same(loss=loss, negatives=negatives)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=str)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_encoder_and_optimiser(encoder: tuple[str, dict[str, Any]], optimizer: str) -> None:
+    check_same(encoder=encoder, optimizer=optimizer)
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    (one, of_one), (two, of_two) = (train(GPU, loss=("sampled_softmax", {}), encoder=("lightgcn", {})) for _ in range(2))
+    assert of_one == of_two
+    assert all(torch.equal(table, two.tables()[kind]) for kind, table in one.tables().items())
+
+
+def test_the_ranking_is_that_of_the_cpu() -> None:
+    generator = torch.Generator().manual_seed(0)
+    split, _ = checkerboard()
+    users, items = (torch.randn(16, 8, generator=generator) for _ in range(2))
+    seen, relevant = (ItemLists.of([part], 16, 16) for part in (split.train, split.test))
+    on_cpu, on_gpu = (per_user(users.to(d), items.to(d), seen, relevant, {"ndcg": ndcg}, [2, 5]) for d in (CPU, GPU))
+    assert on_cpu[0].equals(on_gpu[0])
+    assert torch.equal(on_cpu[1], on_gpu[1].cpu())

@@ -22,7 +22,7 @@ inspect: install
 
 test: install
 	@echo "== the fast tests"
-	pytest
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install
 	@echo "== the tests that take minutes"

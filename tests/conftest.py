@@ -35,3 +35,8 @@ def mirror() -> Path:
     if not folder:
         pytest.skip(f"{MIRROR_VARIABLE} is not set, so the real files are not at hand")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: the workers then end together."""
+    items.sort(key=lambda item: item.path.name != "test_dvc_repro.py")

@@ -46,7 +46,10 @@ def derivatives(scalarizer: Callable[[Tensor], Tensor], losses: Tensor) -> Tenso
 
 @contextmanager
 def seeded(generator: torch.Generator) -> Iterator[None]:
-    """TorchJD draws from torch's global generator of the device: seed that of the CPU from ours, and give it back as it was."""
+    """Seeds torch's generator for the CPU, from which TorchJD draws for tensors on the CPU, and restores it afterwards.
+
+    Tensors on a GPU draw from another one, so callers pass tensors on the CPU.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         yield

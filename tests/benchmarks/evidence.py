@@ -7,7 +7,7 @@
     python -m tests.benchmarks.evidence --trials docs/evidence/tuning.csv PROJECT...
 
 Data sets that are `like` another (`lastfm_placebo` and `lastfm`) and preprocessed as it have the same users and the same split:
-their methods stand in one table, as `pmtrec (placebo)`. Those with another `split_seed` alone are draws, as seeds are.
+their methods stand in one table, as `pmtrec (placebo)`.
 """
 
 import argparse
@@ -42,18 +42,13 @@ def read(project: Path) -> list[Result]:
     params = read_params(path)
     results = []
     for folder in sorted(project.glob("results/*/*/*/")):
-        dataset, method = folder.parts[-3:-1]
-        seed = int(folder.name)
+        dataset, method, seed = folder.parts[-3:]
         source = params.source(dataset)
-        of, of_source = (params.of(path, name).preprocess for name in (dataset, source))
-        if of == of_source:
-            label = method if source == dataset else f"{method} ({dataset.removeprefix(source + '_')})"
-        elif of.model_copy(update={"split_seed": of_source.split_seed}) == of_source:
-            label, seed = method, of.split_seed
-        else:
-            label, source = method, dataset
+        if params.of(path, dataset).preprocess != params.of(path, source).preprocess:
+            source = dataset
+        label = method if source == dataset else f"{method} ({dataset.removeprefix(source + '_')})"
         values, _ = read_parquet(check_folder(folder) / "per_user.parquet")
-        results.append(Result(source, label, seed, read_json(folder / "metrics.json"), values))
+        results.append(Result(source, label, int(seed), read_json(folder / "metrics.json"), values))
     return results
 
 

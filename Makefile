@@ -1,12 +1,12 @@
-# make repro: install and run the pipeline. make inspect: what is in the data sets. make test: install and run the tests.
-# The rest is for people who change the code.
+# make repro: install and run the pipeline. make inspect: profile the data sets. make test: install and run the tests.
+# The other targets are for developers.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# DVC starts the stages with the `python` of the path.
+# DVC starts the stages with the `python` on the PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
-# A thread that waits must not burn its core (see dvc.yaml).
+# Waiting threads must not spin (see dvc.yaml).
 export OMP_WAIT_POLICY := PASSIVE
 export THP_MEM_ALLOC_ENABLE := 1
 
@@ -21,14 +21,14 @@ inspect: install
 	python -m stages.inspect_data --params params.yaml
 
 test: install
-	@echo "== the fast tests"
+	@echo "== fast tests"
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install
-	@echo "== the tests that take minutes"
+	@echo "== slow tests (minutes)"
 	pytest -m slow
 
-# On the data of `dvc repro`: make bench DATASET=yelp. Takes a quarter of an hour and wants a quiet machine.
+# Uses the data of `dvc repro`: make bench DATASET=yelp. Takes about 15 minutes and needs an otherwise idle machine.
 DATASET ?= yelp
 bench: install .venv-peers/.installed
 	@echo "== benchmarks on data/processed/$(DATASET), one core; the tables go to docs/benchmarks/"
@@ -37,14 +37,14 @@ bench: install .venv-peers/.installed
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.peers --processed data/processed/$(DATASET) --tasks data/tasks/$(DATASET) \
 		--peers .venv-peers/bin/python >docs/benchmarks/peers.md
 
-# 20 million generated interactions through the stages before training: some minutes, 2 GB of disk.
+# Runs the stages before training on 20 million generated interactions: a few minutes, 2 GB of disk.
 bench-scale: install
 	python -m tests.benchmarks.scale >docs/benchmarks/scale.md
 
 .venv-peers/.installed: tests/benchmarks/requirements.txt
-	@echo "== making .venv-peers with the libraries to compare with"
+	@echo "== creating .venv-peers with the libraries to compare against"
 	$(PYTHON) -m venv --clear .venv-peers
-	@# Without dependencies, because the list is whole, and one library asks for a package that it does not need here.
+	@# Without dependencies: the list is complete, and one library requires a package that is not needed here.
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
@@ -63,13 +63,13 @@ lock: install
 	@echo "== writing requirements.lock from pyproject.toml"
 	pip-compile --quiet --strip-extras --extra dev --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
-	@# Any build of the pinned torch will do: where a CPU build was at hand, its local version does not belong in the lock.
+	@# Any build of the pinned torch will do, so the local version of a CPU build does not belong in the lock file.
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
 
 install: $(BIN)/.installed
 
 $(BIN)/.installed: requirements.lock pyproject.toml
-	@echo "== making the virtual environment .venv from requirements.lock (about a minute, once)"
+	@echo "== creating the virtual environment .venv from requirements.lock (about a minute, once)"
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "pmtrec needs Python 3.11 or newer: make PYTHON=python3.11"'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock

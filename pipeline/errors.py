@@ -1,7 +1,7 @@
-"""The errors that a person can mend, and the exit code of each.
+"""The errors that the user can fix, and the exit code of each.
 
-Every message has the form ``<place>: what is wrong. Fix: what to do``. Anything that is not a ``PmtrecError`` is a defect
-of pmtrec and ends with exit code 70.
+Every message has the form ``<place>: what is wrong. Fix: what to do``. Anything that is not a ``PmtrecError`` is a bug in
+pmtrec and ends with exit code 70.
 """
 
 import csv
@@ -24,12 +24,12 @@ __all__ = [
     "shortened",
 ]
 
-_LONGEST_VALUE = 60  # characters of what was found that a line shows
-_MOST_COLUMNS = 60  # that a line names
+_LONGEST_VALUE = 60  # maximum length of a value in a message, in characters
+_MOST_COLUMNS = 60  # maximum number of columns listed in a message
 
 
 class Problem(NamedTuple):
-    """One fault of a table; as text, the one line that a person reads.
+    """One problem in a table; ``str`` gives the line that the user sees.
 
     >>> str(Problem("clicks.csv", 7, "rating", "found 'x'", "write a finite number"))
     "clicks.csv:7 rating: found 'x'. Fix: write a finite number"
@@ -47,14 +47,14 @@ class Problem(NamedTuple):
 
 
 class PmtrecError(Exception):
-    """Base of all errors that a person can mend.
+    """Base class of all errors that the user can fix.
 
     Args:
-        *problems: One line each; a file with several faults reports them together.
+        *problems: One line each; all problems of a file are reported together.
 
     Attributes:
         problems: The lines.
-        table: Those that are faults of a table, with file, row and field apart.
+        table: Those that concern a table, with file, row and field as separate values.
     """
 
     exit_code = 70
@@ -66,7 +66,7 @@ class PmtrecError(Exception):
         self.table = [problem for problem in problems if isinstance(problem, Problem)]
 
     def write_table(self, path: Path) -> None:
-        """All faults of a table as CSV: file, row, field, problem, fix."""
+        """Write all problems of a table as CSV: file, row, field, problem, fix."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(Problem._fields)
@@ -79,7 +79,7 @@ class PmtrecError(Exception):
 
 
 class InputError(PmtrecError):
-    """A file or table does not hold what it must hold."""
+    """A file or table is missing or has invalid content."""
 
     exit_code = 2
 
@@ -91,7 +91,7 @@ class ParamsError(PmtrecError):
 
 
 class MachineError(PmtrecError):
-    """Disk, permission, network or device does not let the work be done."""
+    """The disk, permissions, the network or a device prevent the work."""
 
     exit_code = 3
 
@@ -103,13 +103,13 @@ class BusyError(PmtrecError):
 
 
 class DivergedError(PmtrecError):
-    """A loss became infinite or not a number during training."""
+    """Training diverged: a loss or an embedding became infinite or NaN."""
 
     exit_code = 5
 
 
 class IntegrityError(PmtrecError):
-    """Bytes are not the bytes that were written or promised."""
+    """A file differs from what was written, or from its expected checksum."""
 
     exit_code = 6
 
@@ -118,17 +118,17 @@ _E = TypeVar("_E", bound=PmtrecError)
 
 
 def joined(errors: Sequence[_E]) -> _E:
-    """The faults of several errors as one of the first one's kind."""
+    """Merge the problems of several errors into one error, of the class of the first."""
     return type(errors[0])(*(problem for error in errors for problem in error.args))
 
 
 def shortened(text: str) -> str:
-    """As it stands in quotes, or the beginning of it."""
+    """The text in quotes, truncated if it is long."""
     return repr(text) if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]!r}... ({len(text):,} characters)"
 
 
 def closest(name: str, valid: list[str]) -> str:
-    """``" Fix: write 'x' (valid: x, y)"``: the part of an error message that helps with a misspelt name."""
+    """``" Fix: write 'x' (valid: x, y)"``: the part of an error message that suggests a correction for a misspelt name."""
     match = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     advice = f"write {match[0]!r}" if match else "use a valid name"
     names = [one if len(one) <= _LONGEST_VALUE else f"{one[:_LONGEST_VALUE]}..." for one in valid]

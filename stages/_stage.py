@@ -1,4 +1,4 @@
-"""What every stage does around its one library call: arguments, log, signals, errors in one line, exit codes."""
+"""What all stages do around their one library call: arguments, logging, signals, one-line errors, exit codes."""
 
 import argparse
 import ctypes
@@ -11,8 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from pipeline.artifacts import NO_ROOM_OR_ACCESS
 from pipeline.errors import MachineError, PmtrecError
-from pipeline.files import NO_ROOM_OR_ACCESS
 
 __all__ = ["parser", "run"]
 
@@ -23,7 +23,7 @@ ALL_PROBLEMS = Path("problems.csv")
 
 
 def parser(description: str | None, *paths: str, names: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Arguments of a stage: a text ``--<name>`` and a path ``--<path>`` for each one given.
+    """Argument parser of a stage: a required string ``--<name>`` per name and a required path ``--<path>`` per path.
 
     Paths come from dvc.yaml, never from the code.
     """
@@ -36,7 +36,7 @@ def parser(description: str | None, *paths: str, names: Sequence[str] = ()) -> a
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Call ``main`` as a process that DVC started; what a person can mend ends in one line on stderr per fault.
+    """Call ``main`` as the process of a stage; errors that the user can fix become one line each on stderr.
 
     The traceback is shown when the environment variable PMTREC_DEBUG is 1.
     """
@@ -56,21 +56,21 @@ def run(main: Callable[[], None]) -> NoReturn:
             print(f"pmtrec: error: {line}", file=sys.stderr)
         if error.table:
             error.write_table(ALL_PROBLEMS)
-            print(f"pmtrec: error: all {len(error.table):,} faults of tables are in {ALL_PROBLEMS}", file=sys.stderr)
+            print(f"pmtrec: error: all {len(error.table):,} table errors are listed in {ALL_PROBLEMS}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:
             raise
         if isinstance(error, OSError) and error.errno in NO_ROOM_OR_ACCESS:
             place = error.filename or "a temporary file"
-            print(f"pmtrec: error: {place}: {error.strerror}. Fix: make room or give access", file=sys.stderr)
+            print(f"pmtrec: error: {place}: {error.strerror}. Fix: free disk space or grant write permission", file=sys.stderr)
             sys.exit(MachineError.exit_code)
         report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
-        print(f"pmtrec: error: {type(error).__name__}: {error}: this is a defect of pmtrec. {report}", file=sys.stderr)
+        print(f"pmtrec: error: {type(error).__name__}: {error}: this is a bug in pmtrec. {report}", file=sys.stderr)
         sys.exit(_OUR_BUG)
     sys.exit(0)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    """As an exception, so that partial outputs are removed and the run is ended as KILLED."""
+    """Exit through an exception, so that partial outputs are removed and the run ends as KILLED."""
     sys.exit(128 + number)

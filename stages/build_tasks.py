@@ -1,32 +1,23 @@
-"""Training interactions and side tables of one data set -> one relation per task."""
+"""Training interactions and side tables of one data set -> the data of every task."""
 
-import logging
 from collections.abc import Sequence
 
-from pipeline.data.placebo import placebo
-from pipeline.data.storage import load_sides, load_split, save_relations
-from pipeline.files import check_folder, new_folder, read_json
-from pipeline.relations import build_relations
-from pipeline.sections import BuildTasks
+from pipeline.artifacts import check_folder, new_folder
+from pipeline.data.storage import load_features, load_sides, load_split, save_tasks
+from pipeline.task_building import build_tasks, code_of, with_placebos
+from stages._checked import read_checked
 from stages._stage import parser, run
-
-log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Build every task that there is something for and that params.yaml does not leave out."""
-    args = parser(__doc__, "settings", "processed", "out").parse_args(argv)
-    check_folder(args.settings.parents[1])
-    chosen = BuildTasks.model_validate(read_json(args.settings))
-    check_folder(args.processed)
-    relations = build_relations(load_split(args.processed).train_relation(), load_sides(args.processed), chosen.leave_out)
-    for place, relation in enumerate(relations):
-        note = ""
-        if kind := chosen.placebo.get(relation.name):
-            relations[place], note = placebo(relation, kind, chosen.placebo_seed), f" (placebo: {kind})"
-        log.info("task %s: %d pairs %s-%s%s", relation.name, relation.n_edges, relation.head_type, relation.tail_type, note)
+    """Build every task that has data and that params.yaml does not leave out."""
+    args = parser(__doc__, "checked", "processed", "out").parse_args(argv)
+    chosen = read_checked(args.checked)["arguments"]
+    folder = check_folder(args.processed)
+    train, sides = load_split(folder).train_relation(), load_sides(folder)
+    tasks = build_tasks(train, sides, chosen["leave_out"], load_features(folder))
     with new_folder(args.out) as out:
-        save_relations(out, relations)
+        save_tasks(out, with_placebos(tasks, chosen["placebo"], chosen["placebo_seed"]), code_of)
 
 
 if __name__ == "__main__":

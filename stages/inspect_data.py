@@ -1,37 +1,41 @@
-"""Read every data set that params.yaml lists, from where it lies; say what is in it and what is wrong. No stage of the DAG."""
+"""Read every data set that params.yaml lists from its source, and report its content and its errors. Not a DAG stage."""
 
 import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.config.arguments import preprocess_arguments
+from pipeline.config.dataset_records import record
+from pipeline.config.run_config import RunConfig, read_config
 from pipeline.data.preprocessing import preprocess
-from pipeline.data.survey import relations_of, summary
-from pipeline.dataset_record import open_dataset, record
+from pipeline.data.splitting import Splitting
+from pipeline.datasets.base import open_dataset
 from pipeline.errors import InputError, PmtrecError, joined
-from pipeline.leaks import reached_tasks
-from pipeline.params import Params, read_params
+from pipeline.inspection.leakage import reached_tasks
+from pipeline.inspection.profile import relations_of, summary
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print two tables per data set; a data set that is refused does not hide the next."""
+    """Print two tables per data set; an invalid data set does not stop the next."""
     args = parser(__doc__, "params").parse_args(argv)
-    params = read_params(args.params)
+    config = read_config(args.params)
     refused: list[PmtrecError] = []
-    for name in params.datasets:
+    for name in config.datasets:
         try:
-            _inspect(args.params, params, name)
+            _inspect(config, name)
         except PmtrecError as error:
             refused.append(error)
     if refused:
         raise joined(refused)
 
 
-def _inspect(path: Path, params: Params, name: str) -> None:
-    dataset = open_dataset(record(path, params, name))
+def _inspect(config: RunConfig, name: str) -> None:
+    recorded = record(config, name)
+    dataset = open_dataset(recorded["plug_in"], recorded.get("described"))
     with tempfile.TemporaryDirectory() as folder:
         dataset.fetch(Path(folder))
         raw = dataset.read(Path(folder))
@@ -39,20 +43,21 @@ def _inspect(path: Path, params: Params, name: str) -> None:
     found = relations_of(raw)
     if raw.relations:
         log.info(
-            "\n%s\n\nWhat cannot be kept from the side tasks: %s",
+            "\n%s\n\nLeakage into the side tasks that cannot be ruled out: %s",
             found.drop(columns="derived").to_string(index=False),
             dataset.leaks,
         )
-    log.info("\nWith preprocess as in %s:", path)
-    chosen = params.of(path, name).preprocess
-    preprocess(raw, min_rating=chosen.min_rating, k=chosen.k_core, splitting=chosen.splitting())
+    log.info("\nPreprocessed as in %s:", config.path)
+    chosen = preprocess_arguments(config.resolved(name))
+    splitting = Splitting(**chosen["splitting"])
+    preprocess(raw, **chosen | {"splitting": splitting})
     if raw.relations and (derived := found["relation"][found["derived"]].tolist()):
-        problem = "links nearly all that have interactions in common, as if it had been counted on them, held-out ones included"
-        raise InputError(*(f"{name}.{relation}: {problem}. Fix: leave this relation out" for relation in derived))
-    if reached := reached_tasks(raw, chosen.splitting()):
-        problem = f"{', '.join(sorted(reached))} change with what is held out"
-        raise InputError(f"{name}: {problem}. Fix: make them from the training interactions alone")
-    log.info("Exchanging the held-out interactions changed no side task: none reads more of the interactions than train.")
+        problem = "links nearly all pairs that share interactions, as if derived from these, including held-out ones"
+        raise InputError(*(f"{name}.{relation}: {problem}. Fix: remove this relation" for relation in derived))
+    if reached := reached_tasks(raw, splitting):
+        problem = f"{', '.join(sorted(reached))} depend on the held-out interactions"
+        raise InputError(f"{name}: {problem}. Fix: derive them from the training interactions only")
+    log.info("Permuting the held-out interactions changed no side task: none reads any interactions but those of train.")
 
 
 if __name__ == "__main__":

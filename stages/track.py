@@ -1,61 +1,61 @@
-"""Model, history and metrics -> the MLflow run of these very files. Has no outputs, so DVC runs it when they are others."""
+"""Models, histories and metrics -> the MLflow runs of these very files.
+
+Has no outputs, so DVC runs it when they are others; and again where it has failed, as when no server could be reached.
+"""
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-import pandas as pd
-from safetensors.torch import load_file
-
-from pipeline import tracking
+from pipeline.artifacts import check_folder, json_text, read_json
 from pipeline.data.storage import load_ids, load_split
-from pipeline.files import check_folder, new_folder, read_json, write_json
-from pipeline.pictures import run_picture
-from pipeline.provenance import Training, locked_stages
-from pipeline.recommender import Recommender
+from pipeline.errors import MachineError, joined
+from pipeline.evaluation.evaluation import load_evaluation
+from pipeline.ranking.recommender import Recommender
+from pipeline.reports.plots import save_run_plot
+from pipeline.tracking.provenance import Training, locked_stages
+from pipeline.tracking.record import Trained, record
+from pipeline.training.storage import load_history, load_tables
+from stages._checked import read_checked
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Find or restore the run, and bring it up to date."""
-    folders = ["processed", "tasks", "model", "result"]
-    args = parser(__doc__, *folders, "params", "lock", names=["dataset", "method", "seed"]).parse_args(argv)
-    name = f"{args.dataset}/{args.method}/{args.seed}"
-    for folder in folders:
-        check_folder(getattr(args, folder))
-    tables = load_file(args.model / "embeddings.safetensors")
-    users, items = (load_ids(args.processed, kind) for kind in ("user", "item"))
-    recommender = Recommender.of(load_split(args.processed), users, items, tables)
-    history = pd.read_csv(args.model / "history.csv")
-    with tempfile.TemporaryDirectory() as scratch:
-        with new_folder(Path(scratch, "recommender")) as packaged:
-            recommender.save(packaged)
-        attached = Path(scratch, "attached")
-        attached.mkdir()
-        run_picture(history, name).savefig(attached / "training.png")
-        shutil.copyfile(args.params, attached / "params.yaml")
-        suffixes = (f"@{args.dataset}", f"@{args.dataset}-{args.method}-{args.seed}")
-        write_json(attached / "dvc.lock.json", locked_stages(args.lock, suffixes))
-        run_id = tracking.record(
-            Training(
-                args.dataset,
-                name,
-                read_json(args.model / "model.json")["params"],
-                {"processed": args.processed, "tasks": args.tasks},
-                args.model,
-            ),
-            history=history,
-            result=args.result,
-            metrics=read_json(args.result / "metrics.json"),
-            recommender=Path(scratch, "recommender"),
-            example_user=str(recommender.user_ids.index[0]),
-            attachments=attached,
+    """Find or restore every run, and bring it up to date; one that cannot be does not keep the next from it."""
+    folders = ["processed", "tasks", "models", "results"]
+    args = parser(__doc__, *folders, "checked", "params", "lock").parse_args(argv)
+    chosen = read_checked(args.checked)["arguments"]
+    refused = []
+    for dataset, method, seed in product(chosen["datasets"], chosen["methods"], chosen["seeds"]):
+        name, place = f"{dataset}/{method}/{seed}", Path(dataset, method, str(seed))
+        inputs = {"processed": args.processed / dataset, "tasks": args.tasks / dataset}
+        model = check_folder(args.models / place)
+        found = load_evaluation(args.results / place)
+        lock = locked_stages(args.lock, (f"@{dataset}", f"@{dataset}-{method}-{seed}"))
+        trained = Trained(
+            Training(dataset, name, read_json(model / "model.json")["params"], inputs, model),
+            partial(load_history, model),
+            args.results / place,
+            {**found.metrics, **{f"recall_{group}": value for group, value in found.item_groups.items()}},
+            partial(_recommender, inputs["processed"], model),
+            {"params.yaml": args.params.read_text(encoding="utf-8"), "dvc.lock.json": json_text(lock)},
+            partial(save_run_plot, model / "history.csv", name),
         )
-    log.info("%s: MLflow run %s is up to date", name, run_id)
+        try:
+            log.info("%s: MLflow run %s is up to date", name, record(trained))
+        except MachineError as error:
+            refused.append(error)
+    if refused:
+        raise joined(refused)
+
+
+def _recommender(processed: Path, model: Path) -> Recommender:
+    users, items = (load_ids(check_folder(processed), kind) for kind in ("user", "item"))
+    return Recommender.of(load_split(processed), users, items, load_tables(model))
 
 
 if __name__ == "__main__":

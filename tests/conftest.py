@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.data.download import MIRROR_VARIABLE
-from pipeline.training import make_deterministic
+from pipeline.data.raw.download import MIRROR_VARIABLE
+from pipeline.training.device import make_deterministic
 
 
 @pytest.fixture(autouse=True, scope="session")

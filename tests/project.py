@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages import build_tasks, check, download, evaluate, preprocess, track, train
+from stages import build_tasks, check, compare, download, evaluate, preprocess, track, train
 from tests.sources import ROOT
 
 
@@ -48,27 +48,29 @@ class Project:
         raw, processed, tasks = self._data_paths("raw", "processed", "tasks")
         self.check()
         record, *chosen = (f"checked/{self.dataset}/{name}.json" for name in ("download", "preprocess", "build_tasks"))
-        self.run(download.main, record=record, out=raw)
-        self.run(preprocess.main, settings=chosen[0], record=record, raw=raw, out=processed)
-        self.run(build_tasks.main, settings=chosen[1], processed=processed, out=tasks)
+        self.run(download.main, checked=record, out=raw)
+        self.run(preprocess.main, checked=chosen[0], record=record, raw=raw, out=processed)
+        self.run(build_tasks.main, checked=chosen[1], processed=processed, out=tasks)
 
     def train(self, method: str) -> Path:
         processed, tasks = self._data_paths("processed", "tasks")
-        out, settings = self.model(method), f"checked/{self.dataset}/methods/{method}.json"
-        paths = {"settings": settings, "processed": processed, "tasks": tasks, "out": out}
-        self.run(train.main, *self._names(method), **paths)
+        out, checked = self.model(method), f"checked/{self.dataset}/methods/{method}.json"
+        names = ["--dataset", self.dataset, "--method", method, "--seed", "0"]
+        self.run(train.main, *names, checked=checked, processed=processed, tasks=tasks, out=out)
         return self.root / out
 
     def evaluate(self, method: str) -> None:
         (processed,) = self._data_paths("processed")
-        paths = {"params": "params.yaml", "processed": processed, "model": self.model(method), "out": self.result(method)}
-        self.run(evaluate.main, **paths)
+        paths = {"processed": processed, "model": self.model(method), "out": self.result(method)}
+        self.run(evaluate.main, checked="checked/evaluate.json", **paths)
 
-    def track(self, method: str) -> None:
-        processed, tasks = self._data_paths("processed", "tasks")
-        paths = {"processed": processed, "tasks": tasks, "params": "params.yaml", "lock": "dvc.lock"}
-        paths |= {"model": self.model(method), "result": self.result(method)}
-        self.run(track.main, *self._names(method), **paths)
+    def track(self) -> None:
+        paths = {"params": "params.yaml", "lock": "dvc.lock", "processed": "processed", "tasks": "tasks"}
+        self.run(track.main, checked="checked/track.json", models="models", results="results", **paths)
+
+    def compare(self) -> None:
+        paths = {"processed": "processed", "tasks": "tasks", "results": "results", "models": "models"}
+        self.run(compare.main, checked="checked/compare.json", out="reports", **paths)
 
     def model(self, method: str) -> str:
         return f"models/{self.dataset}/{method}/0"
@@ -87,6 +89,3 @@ class Project:
 
     def _data_paths(self, *folders: str) -> list[str]:
         return [f"{folder}/{self.dataset}" for folder in folders]
-
-    def _names(self, method: str) -> list[str]:
-        return ["--dataset", self.dataset, "--method", method, "--seed", "0"]

@@ -1,9 +1,25 @@
-"""Which project files there are and which of them a file imports."""
+"""The rooms of the project, and who imports whom, read from the code."""
 
-import ast
 from pathlib import Path
 
+from pipeline import plugins
+from pipeline.fingerprint import closure, imports_of
+
 ROOT = Path(__file__).parent.parent
+
+# From the top down. A room sees the rooms of lower floors and itself; rooms of one floor do not see each other.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("stages",),
+    ("api",),
+    ("config", "inspection", "reports", "tracking", "training"),
+    ("evaluation", "task_building"),
+    plugins.KINDS,
+    ("ranking",),
+    ("data/raw",),
+    ("data",),
+    ("artifacts", "fingerprint", "kernels", "plugins", "search_space"),
+    ("errors", "metric_names", "seeding", "strict_model"),
+)
 
 
 def project_files() -> list[str]:
@@ -12,26 +28,31 @@ def project_files() -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for path in files if path.name != "__init__.py")
 
 
-def imported_modules(path: str) -> set[str]:
-    """Project files that a file imports by name, at any depth of its code."""
-    found = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found |= {file for name in names if (ROOT / (file := name.replace(".", "/") + ".py")).is_file()}
-    return found
+def module_of(path: str) -> str:
+    """Dotted name of a file."""
+    return path.removesuffix(".py").replace("/", ".")
 
 
-def with_imports(paths: list[str]) -> set[str]:
-    """The files and all that they import, directly or not."""
-    found: set[str] = set()
-    todo = list(paths)
-    while todo:
-        path = todo.pop()
-        if path not in found:
-            found.add(path)
-            todo += imported_modules(path)
-    return found
+def imported_modules(path: str) -> list[str]:
+    """Modules of ours, packages left out, that a file imports at any depth of its code."""
+    return [module for module in imports_of(module_of(path)) if not (ROOT / module.replace(".", "/")).is_dir()]
+
+
+def room_of(module: str) -> str:
+    """``pipeline.data.raw.remote`` -> ``data/raw``; a module right below ``pipeline`` is a room of its own."""
+    parts = module.split(".")
+    if parts[0] == "stages":
+        return "stages"
+    return "/".join(parts[1:-1]) or parts[-1]
+
+
+def arrows() -> list[tuple[str, str]]:
+    """(room, room that it imports), each once."""
+    found = {(room_of(module_of(path)), room_of(imported)) for path in project_files() for imported in imported_modules(path)}
+    return sorted((here, there) for here, there in found if here != there)
+
+
+def files_run_by(*modules: str) -> set[str]:
+    """Files of the closure of some modules."""
+    files = {f"{module.replace('.', '/')}.py" for module in closure(*modules)}
+    return {file for file in files if (ROOT / file).is_file()}

@@ -78,7 +78,7 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     assert clone.repro()["ran"] == sorted(["check", "compare", *new_seed])
     assert clone.repro(by_dvc=True) == {"ran": ["check"], "cached": []}, "DVC takes for its own what was made in one process"
 
-    clone.change('"""PMTRec: for', '"""PMTRec:  for', file="pipeline/combiners/pmtrec.py")
+    clone.change('"""PMTRec: per-user', '"""PMTRec:  per-user', file="pipeline/combiners/pmtrec.py")
     edited = [f"{stage}@demo-pmtrec-{seed}" for stage in ("train",) for seed in (0, 1)]
     assert clone.repro()["ran"] == ["check", *edited], "only that rule is trained again, and gives the same bytes"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import plugins
-from pipeline.data.survey import relations_of, summary
+from pipeline.inspection.profile import relations_of, summary
 from stages import inspect_data
 from tests.project import Project
 from tests.sources import ROOT
@@ -39,7 +39,7 @@ def test_the_example_of_own_data_is_trained_evaluated_and_tracked(project: Proje
     project.data()
     project.train("pmtrec")
     project.evaluate("pmtrec")
-    project.track("pmtrec")
+    project.track()
     (run,) = project.runs()
     assert run.info.run_name == "films/pmtrec/0"
     assert {"train/loss/friends", "train/loss/genre", "test/ndcg_at_20"} <= set(run.data.metrics)

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
+from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.relation import ITEM, USER, Relation
-from pipeline.data.splitting import Split
+from pipeline.data.split import Split
+from pipeline.data.task_data import TaskData
 
 
 def relation(name: str, head_type: str, tail_type: str, pairs: list[tuple[int, int]], n_heads: int, n_tails: int) -> Relation:
@@ -37,3 +41,14 @@ def small_relations() -> list[Relation]:
         relation("category", ITEM, "category", [(0, 0), (1, 1), (2, 0)], 5, 2),
         relation("social", USER, USER, [(0, 1), (1, 0), (2, 3), (3, 2)], 4, 4),
     ]
+
+
+def tasks_of(relations: list[Relation]) -> list[TaskData]:
+    """A ranking task of each relation; the first is the main one."""
+    return [TaskData(relation.name, "ranking", relation) for relation in relations]
+
+
+def triplets(heads: list[int] | Tensor, tails: list[int] | Tensor, negatives: list[int] | Tensor) -> Examples:
+    """Examples of a ranking task."""
+    columns = (torch.as_tensor(column) for column in (heads, tails, negatives))
+    return Examples(dict(zip((HEADS, TAILS, NEGATIVES), columns, strict=True)))

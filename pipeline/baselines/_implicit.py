@@ -1,4 +1,4 @@
-"""How the library ``implicit`` is called."""
+"""Adapter for the library ``implicit``."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from implicit.recommender_base import ModelFitError
 from torch import Tensor
 
-from pipeline.baselines._base import interaction_matrix
+from pipeline.baselines.base import interaction_matrix
 from pipeline.data.relation import ITEM, USER, Relation
 from pipeline.errors import DivergedError
 
@@ -17,12 +17,12 @@ __all__ = ["factors"]
 
 
 def factors(make: Callable[[], Any], train: Relation) -> Mapping[str, Tensor]:
-    """Make and fit a model of implicit and take its factors, whose inner products are its scores.
+    """Build and fit an ``implicit`` model and return its factors, whose inner products are its scores.
 
     Raises:
         DivergedError: If they are not finite.
     """
-    with threadpoolctl.threadpool_limits(1, "blas"):  # several threads inside its own would burn the cores for nothing
+    with threadpoolctl.threadpool_limits(1, "blas"):  # nested BLAS threads would only oversubscribe the cores
         model = make()
         try:
             model.fit(scipy.sparse.csr_matrix(interaction_matrix(train)), show_progress=False)

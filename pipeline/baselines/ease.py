@@ -1,4 +1,4 @@
-"""The linear model from items to items that gives back the interactions best."""
+"""EASE: the item-to-item linear model that best reconstructs the interactions."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.baselines._base import Positive, interaction_matrix
+from pipeline.baselines.base import Positive, interaction_matrix
 from pipeline.data.relation import ITEM, Relation
 
 __all__ = ["ease"]
@@ -20,7 +20,7 @@ def ease(train: Relation, seed: int, *, l2: Positive = 100.0) -> Mapping[str, Te
     Args:
         train: The interactions.
         seed: Not used.
-        l2: Weight of the penalty.
+        l2: Weight of the L2 penalty.
     """
     taken = interaction_matrix(train).astype(np.float64)
     gram = (taken.T @ taken).toarray()

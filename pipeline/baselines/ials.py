@@ -5,8 +5,8 @@ from functools import partial
 
 from torch import Tensor
 
-from pipeline.baselines._base import NotNegative, Positive, Size
 from pipeline.baselines._implicit import factors
+from pipeline.baselines.base import NotNegative, Positive, Size
 from pipeline.data.relation import Relation
 
 __all__ = ["ials"]
@@ -21,14 +21,14 @@ def ials(
     alpha: Positive = 5.0,
     iterations: Size = 15,
 ) -> Mapping[str, Tensor]:
-    """Hu et al., ICDM 2008, by the library implicit, on one thread.
+    """Implicit ALS (Hu et al., ICDM 2008) by the library implicit, on one thread.
 
     Args:
         train: The interactions.
-        seed: Of the initial factors.
+        seed: Seed of the initial factors.
         dim: Number of factors.
         regularization: L2 penalty.
-        alpha: Weight of an interaction, where that of none is 1 (of the paper, 1 + alpha).
+        alpha: Confidence of an observed interaction, that of an unobserved one being 1 (the paper's 1 + alpha).
         iterations: Sweeps over users and items.
     """
     from implicit.als import AlternatingLeastSquares

@@ -1,12 +1,12 @@
-"""Matrix factorisation with item biases by BPR, sample by sample."""
+"""Matrix factorisation with item biases, trained with BPR by per-sample SGD."""
 
 from collections.abc import Mapping
 from functools import partial
 
 from torch import Tensor
 
-from pipeline.baselines._base import NotNegative, Positive, Size
 from pipeline.baselines._implicit import factors
+from pipeline.baselines.base import NotNegative, Positive, Size
 from pipeline.data.relation import Relation
 
 __all__ = ["implicit_bpr"]
@@ -21,11 +21,11 @@ def implicit_bpr(
     regularization: NotNegative = 0.01,
     iterations: Size = 100,
 ) -> Mapping[str, Tensor]:
-    """Rendle et al., UAI 2009, by the library implicit, on one thread: several would make the result depend on their race.
+    """Rendle et al., UAI 2009, by the library implicit, on one thread: several would make the result irreproducible.
 
     Args:
         train: The interactions.
-        seed: Of the initial factors and the samples.
+        seed: Seed of the initial factors and the samples.
         dim: Number of factors; the library adds one for the bias.
         lr: Learning rate of plain SGD.
         regularization: L2 penalty.

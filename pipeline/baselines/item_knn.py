@@ -1,4 +1,4 @@
-"""Items like those of the user's history, by the users they share."""
+"""Item-based nearest neighbours: items similar to those in the user's history, by the users they share."""
 
 from collections.abc import Mapping
 
@@ -6,24 +6,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.baselines._base import NotNegative, Size, interaction_matrix
+from pipeline.baselines.base import NotNegative, Size, interaction_matrix
 from pipeline.data.relation import ITEM, Relation
 
 __all__ = ["item_knn"]
 
 
 def item_knn(train: Relation, seed: int, *, neighbours: Size = 100, shrink: NotNegative = 0.0) -> Mapping[str, Tensor]:
-    """W[i, j] = c[i, j] / (sqrt(c[i, i] c[j, j]) + shrink) for the items j that are most like i (Sarwar et al., WWW 2001).
+    """W[i, j] = c[i, j] / (sqrt(c[i, i] c[j, j]) + shrink) for the items j most similar to i (Sarwar et al., WWW 2001).
 
-    Item i scores the sum of W[i, j] over the items j of the user's history: of i's neighbours, whatever j's are.
+    Item i scores the sum of W[i, j] over the items j in the user's history: i's neighbours count, not j's.
 
-    c counts the users that two items share; shrinking as in Dacrema et al., RecSys 2019. Dense, ``[n_items, n_items]``.
+    c counts the users that two items share; shrinkage as in Dacrema et al., RecSys 2019. Dense, ``[n_items, n_items]``.
 
     Args:
         train: The interactions.
         seed: Not used.
-        neighbours: Per item; equally similar ones are taken by their number.
-        shrink: Takes away from items that few users took.
+        neighbours: Neighbours kept per item; ties go to the lower item number.
+        shrink: Shrinkage: damps similarities with little support.
     """
     taken = interaction_matrix(train)
     shared = (taken.T @ taken).toarray()

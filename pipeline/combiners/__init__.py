@@ -1,1 +1,4 @@
-"""Plug-ins: combination rules; one rule per file, from the tasks' row gradients to one gradient."""
+"""Plug-ins: combination rules, from the tasks' row gradients to one gradient per row; one per file.
+
+``base`` is what a rule is.
+"""

@@ -1,7 +1,7 @@
-"""How fine a rule is applied: to all rows as one, to every table, or to every single user and item.
+"""Granularity at which a rule is applied: to all rows jointly, per table, or per entity (each user and item).
 
-A rule of the multi-task literature looks at one gradient per task, of all shared parameters. Here it looks at one gradient per
-task and *group* of rows (ours). The rows of a group get the same weights; groups do not see each other.
+Rules in the multi-task literature work on one gradient per task, taken over all shared parameters. Here they work on one
+gradient per task and *group* of rows (ours). The rows of a group share their weights; groups are independent.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import RowGradients
+from pipeline.combiners.base import RowGradients
 
 __all__ = ["Granularity", "Groups", "n_states", "running_mean"]
 
@@ -18,22 +18,22 @@ Granularity = Literal["global", "table", "entity"]
 
 
 def n_states(granularity: Granularity, tables: Mapping[str, int]) -> int:
-    """Groups that a whole training can meet: the size of a buffer with one entry per group."""
+    """Number of groups that can occur in training: the size of a buffer with one entry per group."""
     return {"global": 1, "table": len(tables), "entity": sum(tables.values())}[granularity]
 
 
 class Groups:
-    """The groups of the rows of one step.
+    """The rows of one step, partitioned into groups.
 
     Args:
-        gradients: Of the step.
+        gradients: Row gradients of the step.
         granularity: ``"global"``, ``"table"`` or ``"entity"``.
         n_tables: Number of tables.
 
     Attributes:
         present: ``[n_tasks, n_groups]``, whether the task touched any row of the group.
-        states: Place of the group in a buffer with ``n_states`` entries, int64 ``[n_groups]``.
-        tables: Table of the group, int64 ``[n_groups]``; 0 where a group is all tables.
+        states: Index of each group in a buffer with ``n_states`` entries, int64 ``[n_groups]``.
+        tables: Table index of each group, int64 ``[n_groups]``; 0 if the group spans all tables.
     """
 
     def __init__(self, gradients: RowGradients, granularity: Granularity, n_tables: int) -> None:
@@ -48,15 +48,15 @@ class Groups:
         self.present = self._sum(gradients.present.to(torch.int64)) > 0
 
     def norms(self) -> Tensor:
-        """Length of every task's gradient of the group ``[n_tasks, n_groups]``."""
+        """L2 norm of each task's gradient over each group ``[n_tasks, n_groups]``."""
         norms = torch.linalg.vector_norm(self._values, dim=2)
         return norms if self._of_row is None else self._sum(norms.double().square()).sqrt().to(norms.dtype)
 
     def inner_products(self) -> Tensor:
-        """<g[t], g[u]> of the tasks' gradients of a group over the largest <g[t], g[t]> of the group.
+        """Inner products <g[t], g[u]> of a group's task gradients, divided by the group's largest <g[t], g[t]>.
 
         Returns:
-            float64 ``[n_groups, n_tasks, n_tasks]``; zeros where all gradients of a group are.
+            float64 ``[n_groups, n_tasks, n_tasks]``; zeros where all gradients of a group are zero.
         """
         n_tasks = self._values.shape[0]
         products = self._values.new_empty(n_tasks, n_tasks, self.states.numel(), dtype=torch.float64)
@@ -68,7 +68,7 @@ class Groups:
         return (products / longest.where(longest > 0, 1.0)).permute(2, 0, 1).contiguous()
 
     def to_rows(self, per_group: Tensor) -> Tensor:
-        """Weights ``[n_tasks, n_groups]`` as weights ``[n_tasks, n_rows]``; zero for a task absent from the group."""
+        """Expand weights ``[n_tasks, n_groups]`` to ``[n_tasks, n_rows]``; zero for a task absent from the group."""
         weights = per_group.to(self._values.dtype) * self.present
         return weights if self._of_row is None else weights[:, self._of_row]
 
@@ -81,13 +81,13 @@ class Groups:
 
 
 def running_mean(buffer: Tensor, states: Tensor, observed: Tensor, present: Tensor, decay: float) -> Tensor:
-    """Exponential mean m <- decay * m + (1 - decay) * observed, which starts at the first observation.
+    """Exponential moving average m <- decay * m + (1 - decay) * observed, initialised with the first observation.
 
     Args:
-        buffer: The means ``[n_tasks, n_states]``, zero where nothing was observed yet; brought up to date in place.
-        states: Distinct places in the buffer ``[n]``.
+        buffer: The means ``[n_tasks, n_states]``, zero where nothing has been observed yet; updated in place.
+        states: Distinct column indices into the buffer ``[n]``.
         observed: ``[n_tasks, n]``; >= 0.
-        present: ``[n_tasks, n]``; elsewhere the mean stays as it is.
+        present: ``[n_tasks, n]``; where false, the mean is left unchanged.
         decay: In [0, 1).
 
     Returns:

@@ -1,8 +1,9 @@
-"""The way into TorchJD: its rules see the inner products of the tasks' gradients, or the losses.
+"""Adapter for TorchJD: its rules are given the inner products of the tasks' gradients, or the losses.
 
-TorchJD (torchjd.org, MIT) implements the rules for one dense Jacobian. Most of them need its Gramian alone, which the
-engine's row gradients give without a dense Jacobian. It is imported late: only by the rules in use. Its rules run on the
-CPU, group by group: at granularity ``entity``, with thousands of groups a step, a rule needs a formula for all at once.
+TorchJD (torchjd.org, MIT) implements the rules for one dense Jacobian. Most of them need only its Gramian, which can be
+computed from the engine's row gradients without a dense Jacobian. TorchJD is imported lazily, only by the rules in use. Its
+rules run on the CPU, group by group: at granularity ``entity``, with thousands of groups per step, a rule needs a batched
+formula.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,15 +18,15 @@ __all__ = ["derivatives", "seeded", "solve_each"]
 
 
 def solve_each(groups: Groups, solve: Callable[[Tensor, int, Tensor], Tensor]) -> Tensor:
-    """Weights of every group by a rule that knows one Gramian at a time.
+    """Weights of every group, from a rule that handles one Gramian at a time.
 
     Args:
-        groups: Of this step.
-        solve: (Gramian ``[n, n]`` of the tasks that touched a group, float64, on the CPU; number of the group; numbers of these
-            tasks ``[n]``) -> weights ``[n]``; n >= 2. A task that is absent from a group takes no part in it.
+        groups: Groups of this step.
+        solve: (Gramian ``[n, n]`` of the tasks that touched the group, float64, on the CPU; group index; indices of these
+            tasks ``[n]``) -> weights ``[n]``; n >= 2. Tasks absent from a group are excluded from it.
 
     Returns:
-        ``[n_tasks, n_groups]``; a task that is alone keeps its gradient, whatever the rule.
+        ``[n_tasks, n_groups]``; the only task of a group keeps its gradient, whatever the rule.
     """
     products, present = groups.inner_products().cpu(), groups.present.cpu()
     weights = present.to(products.dtype)
@@ -37,7 +38,7 @@ def solve_each(groups: Groups, solve: Callable[[Tensor, int, Tensor], Tensor]) -
 
 
 def derivatives(scalarizer: Callable[[Tensor], Tensor], losses: Tensor) -> Tensor:
-    """D scalarizer / d losses ``[n_tasks]``: the weights by which a scalar of the losses multiplies the tasks' gradients."""
+    """Gradient of ``scalarizer`` with respect to the losses ``[n_tasks]``: the weights of the tasks' gradients."""
     with torch.enable_grad():
         leaf = losses.detach().clone().requires_grad_()
         (weights,) = torch.autograd.grad(scalarizer(leaf), leaf)
@@ -46,9 +47,9 @@ def derivatives(scalarizer: Callable[[Tensor], Tensor], losses: Tensor) -> Tenso
 
 @contextmanager
 def seeded(generator: torch.Generator) -> Iterator[None]:
-    """Seeds torch's generator for the CPU, from which TorchJD draws for tensors on the CPU, and restores it afterwards.
+    """Temporarily seed torch's CPU generator, from which TorchJD draws for CPU tensors; its state is restored afterwards.
 
-    Tensors on a GPU draw from another one, so callers pass tensors on the CPU.
+    GPU tensors draw from a different generator, so callers pass CPU tensors.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))

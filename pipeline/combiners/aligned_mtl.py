@@ -1,49 +1,35 @@
-"""Aligned-MTL: the tasks' gradients, made orthogonal and equally long with the least change."""
-
-from collections.abc import Mapping, Sequence
+"""Aligned-MTL: makes the tasks' gradients orthogonal and equally long with the smallest possible change."""
 
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
-from pipeline.combiners._groups import Granularity, Groups
-from pipeline.combiners._torchjd import solve_each
+from pipeline.combiners._gramian import GramianRule
+from pipeline.combiners._groups import Groups
 
 __all__ = ["AlignedMTL"]
 
 
-class AlignedMTL(Combiner):
-    """w = sqrt(l_min) V L^(-1/2) V^T 1/n with G = V L V^T the inner products of n tasks (Senushkin et al., CVPR 2023).
+class AlignedMTL(GramianRule):
+    """w = sqrt(l_min) V L^(-1/2) V^T 1/n with G = V L V^T the Gramian of n tasks (Senushkin et al., CVPR 2023).
 
-    l_min is the smallest eigenvalue that is not zero. By TorchJD; at granularity ``entity`` (ours) the same formula for all
-    rows at once.
+    l_min is the smallest non-zero eigenvalue. Implemented by TorchJD; at granularity ``entity`` (ours) the same formula is
+    evaluated for all rows at once.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` is the paper's.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` as in the paper.
     """
 
-    def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, granularity: Granularity = "global") -> None:
-        super().__init__(tasks, tables)
-        self.granularity = granularity
-        if granularity != "entity":
-            from torchjd.aggregation import AlignedMTLWeighting
+    torchjd_weighting = "AlignedMTLWeighting"
 
-            self.weighting = AlignedMTLWeighting()
-
-    def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
-        groups = Groups(gradients, self.granularity, len(self.tables))
-        if self.granularity == "entity":
-            weights = _align(groups.inner_products(), groups.present)
-        else:
-            weights = solve_each(groups, lambda gramian, *_: self.weighting(gramian))
-        return weighted_sum(gradients, groups.to_rows(weights))
+    def solve_entities(self, groups: Groups, generator: torch.Generator) -> Tensor:
+        """See the base class."""
+        return _align(groups.inner_products(), groups.present)
 
 
 def _align(products: Tensor, present: Tensor) -> Tensor:
-    """Weights ``[n_tasks, n_groups]``; uniform ones where all gradients are zero."""
+    """Weights ``[n_tasks, n_groups]``; uniform where all gradients are zero."""
     uniform = (present / present.sum(dim=0)).T.to(products.dtype).unsqueeze(2)
     values, vectors = torch.linalg.eigh(products)
     tolerance = values.amax(dim=1, keepdim=True) * products.shape[1] * torch.finfo(products.dtype).eps

@@ -1,11 +1,11 @@
-"""Cosine gating: a side task counts where its gradient points the main task's way."""
+"""Cosine gating: a side task's gradient is used only where it agrees with the main task's."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._groups import Granularity, Groups
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["CosineGating"]
 
@@ -14,13 +14,13 @@ class CosineGating(Combiner):
     """w_t = max(0, cos(g_t, g_main)) for a side task (soft), or 1 where the cosine is not negative, else 0 (hard).
 
     Du et al., "Adapting Auxiliary Losses Using Gradient Similarity", arXiv 1812.02224, algorithms 1 and 2. Ours: in a group
-    that the main task did not touch there is nothing to harm, and side gradients pass.
+    that the main task did not touch, side gradients pass unchanged, as there is nothing to harm.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` is the paper's.
-        hard: Which of the two.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` as in the paper.
+        hard: Use the hard variant instead of the soft one.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class CosineGating(Combiner):
         self.granularity, self.hard = granularity, hard
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
+        """Combine the gradients; ``step`` is unused."""
         groups = Groups(gradients, self.granularity, len(self.tables))
         products = groups.inner_products()
         squares = products.diagonal(dim1=1, dim2=2)

@@ -1,9 +1,9 @@
-"""Dynamic weight average: tasks whose loss falls slowly count more."""
+"""Dynamic weight average: tasks whose loss falls slowly get larger weights."""
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._torchjd import derivatives
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["DWA"]
 
@@ -11,17 +11,20 @@ __all__ = ["DWA"]
 class DWA(Combiner):
     """w = n softmax over t of (L_t(e - 1) / L_t(e - 2)) / temperature, L(e) the mean loss of epoch e, n tasks.
 
-    Liu et al., CVPR 2019, equation 7, by TorchJD. Equal weights in the first two epochs. Losses belong to tasks, not to
-    entities, so there is no granularity. The mean losses are TorchJD's and not saved.
+    Liu et al., CVPR 2019, equation 7, by TorchJD. Equal weights in the first two epochs. Losses are per task, not
+    per entity, so there is no granularity option. The mean losses are held by TorchJD and are not saved.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        temperature: > 0; large: equal weights.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        temperature: > 0; large values approach equal weights.
 
     Raises:
         ValueError: If ``temperature`` is not positive.
     """
+
+    needs_losses = True
+    ignores_absent_tasks = False
 
     def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, temperature: float = 2.0) -> None:
         super().__init__(tasks, tables)
@@ -33,7 +36,7 @@ class DWA(Combiner):
         self._epoch = 1
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
+        """Combine the gradients as the class describes."""
         if step.epoch != self._epoch:
             self.scalarizer.step()
             self._epoch = step.epoch

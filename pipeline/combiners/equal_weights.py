@@ -2,7 +2,7 @@
 
 from torch import ones_like
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step
 
 __all__ = ["EqualWeights"]
 
@@ -11,5 +11,5 @@ class EqualWeights(Combiner):
     """c[e] = sum over t of g[e, t]: the gradient of the sum of the losses, which is what one backward pass would give."""
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
+        """Combine the gradients; ``step`` is unused."""
         return Combined(gradients.values.sum(dim=0), ones_like(gradients.values[..., 0]))

@@ -1,29 +1,32 @@
-"""FAMO: all losses fall at the same rate, by looking at the losses alone."""
+"""FAMO: equalises the rates at which the losses fall, using only the loss values."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._torchjd import derivatives
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["FAMO"]
 
 
 class FAMO(Combiner):
-    """w_t = c z_t / L_t with z = softmax(x), and x moved by how much each log loss fell in the step (Liu et al., NeurIPS 2023).
+    """w_t = c z_t / L_t with z = softmax(x), and x updated by each log loss's decrease in the step (Liu et al., NeurIPS 2023).
 
-    By TorchJD, whose Adam is not saved. It reads the losses of a batch once more after the step. Losses belong to tasks, not
-    to entities, so there is no granularity.
+    Implemented by TorchJD, whose Adam state is not saved. The losses of a batch are evaluated again after the step. Losses are
+    per task, not per entity, so there is no granularity option.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        lr: Learning rate of the Adam that moves x; > 0.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        lr: Learning rate of the Adam that updates x; > 0.
 
     Raises:
         ValueError: If ``lr`` is not positive.
     """
+
+    needs_losses = True
+    ignores_absent_tasks = False
 
     def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, lr: float = 0.025) -> None:
         super().__init__(tasks, tables)
@@ -34,10 +37,10 @@ class FAMO(Combiner):
         self.scalarizer = scalarization.FAMO(len(tasks), lr=lr)
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
+        """Combine the gradients as the class describes."""
         weights = derivatives(self.scalarizer, step.losses).to(gradients.values.dtype)
         return weighted_sum(gradients, weights.unsqueeze(1) * gradients.present)
 
     def after_step(self, losses: Callable[[], Tensor]) -> None:
-        """See the class."""
+        """Update x from the losses after the step."""
         self.scalarizer.update(losses())

@@ -1,12 +1,12 @@
-"""GradCraft: gradients of similar length first, then no conflict with any task at once."""
+"""GradCraft: first balances gradient magnitudes, then removes the conflicts with all tasks simultaneously."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._groups import Granularity, Groups, n_states, running_mean
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["GradCraft"]
 
@@ -16,17 +16,17 @@ class GradCraft(Combiner):
 
     Magnitude: g_t <- (r max(m) / m_t + 1 - r) g_t, m the running means of the norms. Direction: with C the tasks in conflict
     with g_i (<g_i, g_j> < 0), g_i <- g_i + sum over C of x_j g_j such that its inner product with every g_j of C becomes
-    epsilon |g_i| |g_j|; x solves a linear system. The sum of all g_i moves the rows. Ours: the running means start at the first
-    norm; the sum instead of the mean over tasks, which without conflict and with r = 0 is equal weights; a zero gradient has no
-    conflicts (the authors' code drops gradients that *sum* to zero).
+    epsilon |g_i| |g_j|; x solves a linear system. The rows are updated with the sum of all g_i. Ours: the running means start
+    at the first norm; gradients are summed, not averaged, over tasks, which is equal weights if r = 0 and nothing conflicts;
+    a zero gradient has no conflicts (the authors' code drops gradients that *sum* to zero).
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` is the paper's.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` as in the paper.
         relax: r; in [0, 1].
         epsilon: Cosine after the projection; in [0, 1).
-        decay: Of the running means; in [0, 1).
+        decay: Decay rate of the running means; in [0, 1).
 
     Raises:
         ValueError: If an option is out of range.
@@ -55,7 +55,7 @@ class GradCraft(Combiner):
         self.register_buffer("norms", torch.zeros(len(tasks), n_states(granularity, tables)))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
+        """Combine the gradients; ``step`` is unused."""
         groups = Groups(gradients, self.granularity, len(self.tables))
         present = groups.present
         means = running_mean(self.norms, groups.states, groups.norms().to(self.norms.dtype), present, self.decay)
@@ -67,7 +67,7 @@ class GradCraft(Combiner):
 
 
 def _resolve(products: Tensor, epsilon: float) -> Tensor:
-    """By how much each gradient counts in the sum of the projected ones ``[n_groups, n_tasks]``."""
+    """Coefficient of each gradient in the sum of the projected gradients ``[n_groups, n_tasks]``."""
     n_tasks = products.shape[1]
     identity = torch.eye(n_tasks, dtype=products.dtype, device=products.device)
     norms = products.diagonal(dim1=1, dim2=2).sqrt()
@@ -75,8 +75,8 @@ def _resolve(products: Tensor, epsilon: float) -> Tensor:
     for i in range(n_tasks):
         conflict = products[:, i] < 0
         pairs = conflict.unsqueeze(1) & conflict.unsqueeze(2)
-        # Tasks without a conflict become rows of the identity with 0 on the right. Gradients of a conflict are scaled to
-        # length 1, and a tiny ridge keeps parallel ones solvable.
+        # Tasks without a conflict become identity rows with right-hand side 0. Conflicting gradients are normalised to
+        # unit length, and a tiny ridge keeps the system solvable when they are parallel.
         unit = products / (norms.unsqueeze(1) * norms.unsqueeze(2)).where(pairs, 1.0)
         system = torch.where(pairs, unit, 0.0) + torch.where(conflict.unsqueeze(2), 1e-9, 1.0) * identity
         cosine = products[:, i] / (norms[:, i : i + 1] * norms).where(conflict, 1.0)

@@ -1,11 +1,11 @@
-"""GradDrop: every coordinate keeps the gradients of one sign, drawn by how much they agree."""
+"""GradDrop: every coordinate keeps the gradients of one sign, sampled by how strongly the tasks agree."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step
 from pipeline.combiners._torchjd import seeded
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step
 
 __all__ = ["GradDrop"]
 
@@ -13,17 +13,20 @@ __all__ = ["GradDrop"]
 class GradDrop(Combiner):
     """With P = (1 + sum_t g_t / sum_t |g_t|) / 2 and U uniform per coordinate: if P > U keep positive parts, else negative.
 
-    Chen et al., "Just Pick a Sign", NeurIPS 2020, algorithm 1, by TorchJD. It looks at every coordinate alone, so all
-    granularities are the same. There is no weight per task.
+    Chen et al., "Just Pick a Sign", NeurIPS 2020, algorithm 1, by TorchJD. Each coordinate is treated separately, so all
+    granularities coincide. There are no per-task weights.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        leak: Share of a gradient that always passes; in [0, 1].
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        leak: Fraction of each gradient that always passes; in [0, 1].
 
     Raises:
         ValueError: If ``leak`` is out of range.
     """
+
+    draws = True
+    ignores_absent_tasks = False
 
     def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, leak: float = 0.0) -> None:
         super().__init__(tasks, tables)
@@ -34,10 +37,10 @@ class GradDrop(Combiner):
         self.rule = Rule(leak=torch.full((len(tasks),), leak))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
+        """Combine the gradients as the class describes."""
         n_tasks, n_rows, dim = gradients.values.shape
-        # A row that one task touched alone keeps its gradient: P is then 0 or 1. U is below 1, and P = 0 drops U = 0.
+        # A row touched by one task keeps its gradient: P is then 0 or 1 and U < 1; only U = 0 drops a coordinate with P = 0.
         with seeded(step.generator):
             jacobian = gradients.values.reshape(n_tasks, n_rows * dim)
-            # On the CPU, where the seeded generator is.
+            # On the CPU, because only its generator is seeded.
             return Combined(self.rule(jacobian.cpu()).view(n_rows, dim).to(jacobian.device), None)

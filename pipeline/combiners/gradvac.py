@@ -1,35 +1,35 @@
-"""GradVac: pulls each pair of tasks to the cosine that the pair had so far."""
+"""GradVac: raises the gradient cosine of each pair of tasks to the pair's running mean."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.combiners._gramian import GramianRule
 from pipeline.combiners._groups import Granularity, Groups, n_states
-from pipeline.combiners._torchjd import seeded, solve_each
 
 __all__ = ["GradVac"]
 
 
-class GradVac(Combiner):
-    """Where cos(g_i, g_j) is below its running mean, g_j is added to g_i until it is not.
+class GradVac(GramianRule):
+    """Where cos(g_i, g_j) is below its running mean, a multiple of g_j is added to g_i to raise it to that mean.
 
     With phi the cosine, p its running mean and norms n_i, n_j: g_i <- g_i + n_i (p sqrt(1 - phi^2) - phi sqrt(1 - p^2)) /
     (n_j sqrt(1 - p^2)) g_j, then p <- (1 - beta) p + beta phi (Wang et al., "Gradient Vaccine", ICLR 2021, equations 2 and 3).
-    By TorchJD; at granularity ``entity`` (ours) by the same formula for all rows at once, p being kept per row.
+    By TorchJD; at granularity ``entity`` (ours) by the same formula for all rows at once, with one p per row.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` and ``"table"`` are the paper's (all parameters, a layer).
-        beta: Share of this step's cosine in the running mean; in [0, 1].
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` and ``"table"`` as in the paper (all parameters, each layer).
+        beta: Weight of the current step's cosine in the running mean; in [0, 1].
 
     Raises:
         ValueError: If ``beta`` is out of range.
     """
 
     targets: Tensor
+    draws = True
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class GradVac(Combiner):
         granularity: Granularity = "global",
         beta: float = 0.5,
     ) -> None:
-        super().__init__(tasks, tables)
+        super().__init__(tasks, tables, granularity=granularity)
         if not 0 <= beta <= 1:
             raise ValueError(f"beta must be in [0, 1], found {beta}")
-        self.granularity, self.beta = granularity, beta
+        self.beta = beta
         n_groups, n_tasks = n_states(granularity, tables), len(tasks)
         if granularity == "entity":
             self.register_buffer("targets", torch.zeros(n_groups, n_tasks, n_tasks))
@@ -51,18 +51,13 @@ class GradVac(Combiner):
 
             self.weightings = nn.ModuleList(GradVacWeighting(beta) for _ in range(n_groups))
 
-    def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
-        groups = Groups(gradients, self.granularity, len(self.tables))
-        if self.granularity == "entity":
-            weights = self._pull(groups, step.generator)
-        else:
-            with seeded(step.generator):
-                weights = solve_each(groups, lambda gramian, group, _: self.weightings[group](gramian))
-        return weighted_sum(gradients, groups.to_rows(weights))
+    def solve(self, gramian: Tensor, group: int, tasks: Tensor) -> Tensor:
+        """See the base class; each group has a running mean of its own."""
+        weights: Tensor = self.weightings[group](gramian)
+        return weights
 
-    def _pull(self, groups: Groups, generator: torch.Generator) -> Tensor:
-        """Weights ``[n_tasks, n_groups]``."""
+    def solve_entities(self, groups: Groups, generator: torch.Generator) -> Tensor:
+        """See the base class."""
         products = groups.inner_products()
         n_tasks = products.shape[1]
         norms = products.diagonal(dim1=1, dim2=2).sqrt()

@@ -1,4 +1,4 @@
-"""MetaBalance: side gradients are brought towards the length of the main one."""
+"""MetaBalance: rescales side-task gradients towards the norm of the main task's gradient."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._groups import Granularity, Groups, n_states, running_mean
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["MetaBalance"]
 
@@ -16,16 +16,16 @@ class MetaBalance(Combiner):
     """g_t <- r (m_main / m_t) g_t + (1 - r) g_t for every side task, m the running means of the norms.
 
     He et al., WWW 2022, equations 3 to 5, with its three strategies. Written from the paper. Ours: the running means start at
-    the first norm instead of at 0; where the main task has not touched a group yet, its side gradients stay as they are.
+    the first norm instead of at 0; in a group that the main task has not touched yet, side gradients are unchanged.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"table"`` is the paper's (each parameter tensor on its own).
-        strategy: Which side gradients change: ``"both"`` all, ``"reduce"`` those longer than the main one, ``"enlarge"`` the
-            shorter ones (the paper's C, A and B).
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"table"`` as in the paper (each parameter tensor separately).
+        strategy: Which side gradients are rescaled: ``"both"``: all; ``"reduce"``: those longer than the main one;
+            ``"enlarge"``: the shorter ones (the paper's C, A and B).
         relax: r; in [0, 1].
-        decay: Of the running means; in [0, 1).
+        decay: Decay rate of the running means; in [0, 1).
 
     Raises:
         ValueError: If ``relax`` or ``decay`` is out of range.
@@ -52,7 +52,7 @@ class MetaBalance(Combiner):
         self.register_buffer("norms", torch.zeros(len(tasks), n_states(granularity, tables)))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
+        """Combine the gradients; ``step`` is unused."""
         groups = Groups(gradients, self.granularity, len(self.tables))
         means = running_mean(self.norms, groups.states, groups.norms().to(self.norms.dtype), groups.present, self.decay)
         main = means[:1]

@@ -1,57 +1,44 @@
-"""MGDA: the shortest vector among all convex mixtures of the tasks' gradients."""
+"""MGDA: the minimum-norm convex combination of the tasks' gradients."""
 
-from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
-from pipeline.combiners._groups import Granularity, Groups
-from pipeline.combiners._torchjd import solve_each
+from pipeline.combiners._gramian import GramianRule
+from pipeline.combiners._groups import Groups
 
 __all__ = ["MGDA"]
 
 
-class MGDA(Combiner):
+class MGDA(GramianRule):
     """w = argmin |sum over t of w_t g_t|^2 over w >= 0, sum w = 1 (Desideri 2012; Sener and Koltun, NeurIPS 2018).
 
-    By TorchJD (Frank-Wolfe). At granularity ``entity`` (ours) exactly, for all rows at once: the shortest vector of each
-    face of the simplex has a closed form, and there are few tasks.
+    By TorchJD (Frank-Wolfe). At granularity ``entity`` (ours) solved exactly for all rows at once: the minimum-norm point of
+    each face of the simplex has a closed form, and there are few tasks.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` is the paper's.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` as in the paper.
     """
 
-    def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, granularity: Granularity = "global") -> None:
-        super().__init__(tasks, tables)
-        self.granularity = granularity
-        if granularity != "entity":
-            from torchjd.aggregation import MGDAWeighting
+    torchjd_weighting = "MGDAWeighting"
 
-            self.weighting = MGDAWeighting()
-
-    def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
-        groups = Groups(gradients, self.granularity, len(self.tables))
-        if self.granularity == "entity":
-            weights = _shortest(groups.inner_products(), groups.present)
-        else:
-            weights = solve_each(groups, lambda gramian, *_: self.weighting(gramian))
-        return weighted_sum(gradients, groups.to_rows(weights))
+    def solve_entities(self, groups: Groups, generator: torch.Generator) -> Tensor:
+        """See the base class."""
+        return _shortest(groups.inner_products(), groups.present)
 
 
 def _shortest(products: Tensor, present: Tensor) -> Tensor:
-    """Weights ``[n_tasks, n_groups]``: over every set of tasks that are there, the mixture with G w = constant."""
+    """Weights ``[n_tasks, n_groups]``: the shortest mixture with G w = constant over all subsets of present tasks."""
     n_tasks, n_groups = present.shape
     best = products.new_full((n_groups,), torch.inf)
     weights = products.new_zeros(n_groups, n_tasks)
     for size in range(1, n_tasks + 1):
         for tasks in map(list, combinations(range(n_tasks), size)):
             part = products[:, tasks][:, :, tasks]
-            # A face on which gradients are parallel has no unique shortest vector; the tiny ridge picks one of them.
+            # A face with parallel gradients has no unique solution; the tiny ridge picks one.
             ridge = 1e-12 * torch.eye(size, dtype=part.dtype, device=part.device)
             mixture = torch.linalg.solve(part + ridge, part.new_ones(n_groups, size))
             mixture = mixture / mixture.sum(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Nash-MTL: the tasks bargain for the direction."""
+"""Nash-MTL: the update direction as a Nash bargaining solution among the tasks."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,24 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
-from pipeline.combiners._groups import Groups, n_states
-from pipeline.combiners._torchjd import solve_each
+from pipeline.combiners._gramian import GramianRule
+from pipeline.combiners._groups import n_states
 
 __all__ = ["NashMTL"]
 
 
-class NashMTL(Combiner):
-    """w with G w = 1 / w, G the inner products of the gradients (Navon et al., ICML 2022, claim 3.2 and algorithm 1).
+class NashMTL(GramianRule):
+    """w with G w = 1 / w, G the Gramian of the gradients (Navon et al., ICML 2022, claim 3.2 and algorithm 1).
 
-    By TorchJD, which solves a sequence of convex programmes with ECOS. There is no closed form and hence no granularity
-    ``entity``. The length of the combined gradient is not clipped. The solver starts from its last solution; that state is
-    TorchJD's and not saved.
+    By TorchJD, which solves a sequence of convex programs with ECOS. There is no closed form, hence no granularity
+    ``entity``. The norm of the combined gradient is not clipped. The solver is warm-started from its last solution; that state
+    is held by TorchJD and is not saved.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` is the paper's.
-        update_every: Steps between two solutions; >= 1.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` as in the paper.
+        update_every: Number of steps between solves; >= 1.
 
     Raises:
         ValueError: If ``update_every`` is less than 1.
@@ -39,28 +38,22 @@ class NashMTL(Combiner):
         granularity: Literal["global", "table"] = "global",
         update_every: int = 1,
     ) -> None:
-        super().__init__(tasks, tables)
+        super().__init__(tasks, tables, granularity=granularity)
         from torchjd.aggregation import NashMTL as Rule
 
         if update_every < 1:
             raise ValueError(f"update_every must be >= 1, found {update_every}")
-        self.granularity = granularity
         sizes = range(1, len(tasks) + 1)
         self._rules = [
             {n: Rule(n, max_norm=0.0, update_weights_every=update_every) for n in sizes}
             for _ in range(n_states(granularity, tables))
         ]
 
-    def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
-        groups = Groups(gradients, self.granularity, len(self.tables))
-        return weighted_sum(gradients, groups.to_rows(solve_each(groups, self._solve)))
-
-    def _solve(self, gramian: Tensor, group: int, tasks: Tensor) -> Tensor:
-        """TorchJD's rule wants the Jacobian; the square root of the Gramian has the same Gramian."""
+    def solve(self, gramian: Tensor, group: int, tasks: Tensor) -> Tensor:
+        """Solve with TorchJD's rule, which expects a Jacobian: a square root of the Gramian has the same Gramian."""
         values, vectors = torch.linalg.eigh(gramian)
         root = vectors * values.clamp(min=0).sqrt()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cvxpy says that this problem is not of the form that it solves fastest
+            warnings.simplefilter("ignore")  # cvxpy warns that the problem is not in the form (DPP) that it solves fastest
             weights: Tensor = self._rules[group][tasks.numel()].weighting(root)
         return weights

@@ -1,8 +1,8 @@
-"""PMTRec: for every user and item, gradient norms decide how much each task counts, with a growing focus on the main task.
+"""PMTRec: per-user and per-item task weights from gradient norms, with a growing focus on the main task.
 
 Yang et al., "Personalized Multi-task Training for Recommender System", IEEE BigData 2024, arXiv 2407.21364, Gradient
-Magnitude Balancing (GMB) and Task Focusing (TF). Its equations are not public to us: every form below is ours, built
-from the published description.
+Magnitude Balancing (GMB) and Task Focusing (TF). Its equations were not available to us: every formula below is ours,
+derived from the published description.
 """
 
 import math
@@ -13,19 +13,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pipeline import kernels
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
 from pipeline.combiners._groups import Granularity, Groups, n_states, running_mean
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.kernels import compiling
+from pipeline.kernels import pmtrec as kernel
 
 __all__ = ["PMTRec"]
 
-_STEEPNESS = 5.0  # of the exponential schedule: half of the way it has made e^-2.5, 8% of the change
+_STEEPNESS = 5.0  # of the exponential schedule: halfway through, it has covered e^-2.5, 8% of the change
 _SCALE_DECAY = 0.99
 _FORMS = {
-    "inverse": kernels.INVERSE,
-    "softmax": kernels.SOFTMAX,
-    "proportional": kernels.PROPORTIONAL,
-    "uniform": kernels.UNIFORM,
+    "inverse": kernel.INVERSE,
+    "softmax": kernel.SOFTMAX,
+    "proportional": kernel.PROPORTIONAL,
+    "uniform": kernel.UNIFORM,
 }
 
 
@@ -43,38 +44,38 @@ class PMTRec(Combiner):
     The factor |A(e)| keeps the length of the plain sum: with uniform weights c[e] is the equal-weights gradient.
 
     The published description passes the norms through a softmax with a temperature, "so that small gradients are not
-    ignored": that is ``weights="softmax"``. The inverse does so more directly, and was the best form on the validation parts
+    ignored": that is ``weights="softmax"``. The inverse does so more directly, and was the best form on the validation sets
     of LastFM, Yelp and Amazon.
 
-    Why the norms are made scale-free: those of a mean-reduced loss are 1e-2 to 1e-4, on which a softmax is nearly uniform.
-    Under optimisers that undo the scale of a row (Adam, Adagrad) only the mix of directions matters.
+    The norms are made scale-free because those of a mean-reduced loss are 1e-2 to 1e-4, where a softmax is nearly uniform.
+    Under optimisers that are invariant to the scale of a row's gradients (Adam, Adagrad) only the mix of directions matters.
 
     Every option is a choice that the published description leaves open (ours).
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: What has weights of its own: ``"entity"`` every user and item, ``"table"`` all users, all items, ...,
-            ``"global"`` all rows together (no personalisation).
-        scale: How norms are made comparable: ``"row"`` over the mean of the entity's tasks, ``"running"`` over the running
-            mean of the task in the table, ``"none"`` not.
-        weights: From comparable norms m to weights: ``"inverse"`` as above, ``"softmax"`` of m / temperature,
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: What shares one set of weights: ``"entity"``: each user or item; ``"table"``: all users, all items, ...;
+            ``"global"``: all rows (no personalisation).
+        scale: How norms are made comparable: ``"row"``: divided by their mean over the entity's tasks; ``"running"``: divided
+            by the task's running mean in the table; ``"none"``: unchanged.
+        weights: How comparable norms m become weights: ``"inverse"`` as above, ``"softmax"`` of m / temperature,
             ``"proportional"`` m / sum m, ``"uniform"`` 1 / |A| (no GMB).
-        temperature: Of the softmax; > 0. Large: uniform weights. Small: the longest gradient takes all.
-        norm_decay: Of the running mean of an entity's norms, in [0, 1); 0: this step's norms alone.
-        length: Of c[e]: ``"keep"`` as above, ``"mean"`` without the factor |A(e)|, ``"main"`` the length of the main task's
-            gradient, where it touched e.
-        relax: Share of the way to the length of ``"main"``, in [0, 1].
-        focus: ``"convex"`` as above; ``"logit"`` divides the main task's weight by 1 - l(s) before the weights are made to
-            sum to 1; ``"none"`` (no TF).
-        schedule: How l goes from 0 to ``focus_end``: ``"linear"``, ``"cosine"``, ``"exponential"`` (late), ``"step"`` (all at
+        temperature: Softmax temperature; > 0. Large: nearly uniform weights. Small: the longest gradient dominates.
+        norm_decay: Decay rate of the running mean of an entity's norms, in [0, 1); 0: only this step's norms.
+        length: Length of c[e]: ``"keep"``: as above; ``"mean"``: without the factor |A(e)|; ``"main"``: that of the main task's
+            gradient, where the main task touched e.
+        relax: Interpolation factor towards the length of ``"main"``, in [0, 1].
+        focus: ``"convex"`` as above; ``"logit"`` divides the main task's weight by 1 - l(s) before the weights are
+            normalised to sum to 1; ``"none"`` (no TF).
+        schedule: How l grows from 0 to ``focus_end``: ``"linear"``, ``"cosine"``, ``"exponential"`` (late), ``"step"`` (all at
             once, when the warm-up is over).
-        warm_up: Share of the training with l = 0; in [0, 1).
+        warm_up: Fraction of training with l = 0; in [0, 1).
         focus_end: l(1), in [0, 1].
-        without_main: An entity that the main task did not touch: ``"fade"`` its weights sum to 1 - l(s), ``"keep"`` they sum
-            to 1.
-        exchanged: Entities of one table that the same tasks touched exchange the weights of GMB at random. A control: what is
-            lost by it is what makes weights personal.
+        without_main: Weights of an entity that the main task did not touch: ``"fade"``: they sum to 1 - l(s); ``"keep"``: they
+            sum to 1.
+        exchanged: A control: entities of the same table touched by the same tasks exchange their GMB weights at random. The
+            resulting loss in quality is what personal weights contribute.
 
     Raises:
         ValueError: If an option is out of range.
@@ -119,9 +120,9 @@ class PMTRec(Combiner):
         self.register_buffer("scales", torch.zeros(len(tasks), len(tables)))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
+        """Combine the gradients as the class describes."""
         plain = not (self.norm_decay or self.exchanged) and self.scale != "running" and self.length != "main"
-        if plain and self.granularity == "entity" and kernels.is_compiled_for(gradients.values):
+        if plain and self.granularity == "entity" and compiling.is_compiled_for(gradients.values):
             return self._in_one_pass(gradients, self.focus_at(step.progress))
         groups = Groups(gradients, self.granularity, len(self.tables))
         weights = self._balance(self._comparable_norms(groups), groups.present)
@@ -147,10 +148,10 @@ class PMTRec(Combiner):
         return self.focus_end * shape[self.schedule]
 
     def _in_one_pass(self, gradients: RowGradients, focus: float) -> Combined:
-        """The same, compiled: it costs hardly more than a sum."""
+        """Compiled equivalent, which costs little more than a sum."""
         values, weights = gradients.values, torch.empty_like(gradients.values[..., 0])
         total = torch.empty_like(values[0])
-        kernels.pmtrec(
+        kernel.pmtrec(
             values.numpy(),
             gradients.present.numpy(),
             _FORMS[self.weights],
@@ -166,7 +167,7 @@ class PMTRec(Combiner):
         return Combined(total, weights)
 
     def _comparable_norms(self, groups: Groups) -> Tensor:
-        """M ``[n_tasks, n_groups]``."""
+        """Comparable norms m ``[n_tasks, n_groups]``."""
         norms, present = groups.norms(), groups.present
         if self.norm_decay:
             norms = running_mean(self.norms, groups.states, norms.to(self.norms.dtype), present, self.norm_decay).to(norms)
@@ -182,7 +183,7 @@ class PMTRec(Combiner):
             mean = running_mean(self.scales, every, seen, count > 0, _SCALE_DECAY).to(norms)[:, groups.tables]
         else:
             return norms
-        # Gradients that are all zero have no proportions; any finite number gives them uniform weights.
+        # Gradients that are all zero have no meaningful ratios; any finite divisor gives them uniform weights.
         return norms / mean.where(mean > 0, 1.0)
 
     def _balance(self, norms: Tensor, present: Tensor) -> Tensor:
@@ -190,19 +191,19 @@ class PMTRec(Combiner):
         shares: Tensor = present.to(norms.dtype)
         if self.weights == "softmax":
             # Written out, because torch.softmax is slow over so few numbers and, over the first dimension, its last bits
-            # depend on the number of threads. An absent task has the norm 0, which changes no maximum.
+            # depend on the number of threads. An absent task has norm 0, which does not affect the maximum.
             shares = ((norms - reduce(torch.maximum, norms)) / self.temperature).exp_().mul_(present)
         elif self.weights == "proportional":
             shares = norms.where(norms.sum(dim=0) > 0, shares)
         elif self.weights == "inverse":
-            # The shortest gets 1 and the others their part of it; a gradient of zero moves nothing, whatever its weight.
+            # The shortest gets 1, the others their fraction of it; a zero gradient contributes nothing, whatever its weight.
             shortest = reduce(torch.minimum, norms.where(norms > 0, torch.inf))
             shares = torch.where(norms > 0, shortest / norms, shares)
         total: Tensor = reduce(torch.add, shares)
         return shares / total
 
     def _focus(self, weights: Tensor, main: Tensor, focus: float) -> Tensor:
-        """TF; ``main`` ``[n_groups]`` says where the main task is."""
+        """Apply TF; ``main`` ``[n_groups]`` marks the groups that the main task touched."""
         if focus == 0:
             return weights
         side = (1 - focus) * weights[1:]
@@ -210,7 +211,7 @@ class PMTRec(Combiner):
             first = torch.where(main, (1 - focus) * weights[0] + focus, 0.0)
         else:
             total = weights[0] + side.sum(dim=0)
-            # Where all of it was on side tasks and the focus is full, nothing is left: the main task takes it.
+            # If all weight was on side tasks and the focus is full, none is left: the main task then gets all of it.
             first = torch.where(total > 0, weights[0] / total, main.to(total.dtype))
             side = side / total.where(total > 0, 1.0)
         if not (self.focus == "convex" and self.without_main == "fade"):
@@ -219,7 +220,7 @@ class PMTRec(Combiner):
 
 
 def _exchange(groups: Groups, generator: torch.Generator) -> Tensor:
-    """Another group for each ``[n_groups]``: in random order, those of one table that the same tasks touched change places."""
+    """Random permutation ``[n_groups]`` of the groups, within those of the same table touched by the same tasks."""
     kind = groups.tables
     for present in groups.present:
         kind = 2 * kind + present
@@ -230,7 +231,7 @@ def _exchange(groups: Groups, generator: torch.Generator) -> Tensor:
 
 
 def _with_length_of_main(gradients: RowGradients, combined: Combined, relax: float) -> Combined:
-    """C times (1 - relax) + relax |g[main]| / |c|, where the main task touched the row."""
+    """Scale c by (1 - relax) + relax |g[main]| / |c| in the rows that the main task touched."""
     length = torch.linalg.vector_norm(combined.values, dim=1)
     main = torch.linalg.vector_norm(gradients.values[0], dim=1)
     factor = torch.where(gradients.present[0] & (length > 0), 1 - relax + relax * main / length.where(length > 0, 1.0), 1.0)

@@ -1,42 +1,30 @@
 """Random weights: the litmus test that every rule has to pass."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
+from torch import Tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
-from pipeline.combiners._groups import Granularity, Groups
-from pipeline.combiners._torchjd import seeded, solve_each
+from pipeline.combiners._gramian import GramianRule
+from pipeline.combiners._groups import Groups
 
 __all__ = ["RandomWeights"]
 
 
-class RandomWeights(Combiner):
-    """w = softmax of standard normal numbers, drawn anew in every step (Lin et al., RLW, TMLR 2022, algorithm 2).
+class RandomWeights(GramianRule):
+    """w = softmax of standard normal draws, resampled in every step (Lin et al., RLW, TMLR 2022, algorithm 2).
 
-    By TorchJD; at granularity ``entity`` (ours) drawn for every row.
+    By TorchJD; at granularity ``entity`` (ours) sampled per row.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        granularity: ``"global"`` is the paper's.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        granularity: ``"global"`` as in the paper.
     """
 
-    def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, granularity: Granularity = "global") -> None:
-        super().__init__(tasks, tables)
-        self.granularity = granularity
-        if granularity != "entity":
-            from torchjd.aggregation import RandomWeighting
+    torchjd_weighting = "RandomWeighting"
+    draws = True
+    ignores_absent_tasks = False
 
-            self.weighting = RandomWeighting()
-
-    def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
-        groups = Groups(gradients, self.granularity, len(self.tables))
-        if self.granularity == "entity":
-            drawn = torch.randn(groups.present.shape[::-1], generator=step.generator).to(groups.present.device)
-            weights = torch.softmax(drawn.masked_fill(~groups.present.T, -torch.inf), dim=1).T
-        else:
-            with seeded(step.generator):
-                weights = solve_each(groups, lambda gramian, *_: self.weighting(gramian))
-        return weighted_sum(gradients, groups.to_rows(weights))
+    def solve_entities(self, groups: Groups, generator: torch.Generator) -> Tensor:
+        """See the base class."""
+        drawn = torch.randn(groups.present.shape[::-1], generator=generator).to(groups.present.device)
+        return torch.softmax(drawn.masked_fill(~groups.present.T, -torch.inf), dim=1).T

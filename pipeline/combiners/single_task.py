@@ -2,7 +2,7 @@
 
 from torch import zeros_like
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step
 
 __all__ = ["SingleTask"]
 
@@ -13,7 +13,7 @@ class SingleTask(Combiner):
     uses_side_tasks = False
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
+        """Combine the gradients; ``step`` is unused."""
         weights = zeros_like(gradients.values[..., 0])
         weights[0] = 1.0
         return Combined(gradients.values[0], weights)

@@ -1,23 +1,23 @@
-"""Weights that a person sets: the rival that most rules fail to beat once it is tuned."""
+"""Fixed, hand-set weights: a baseline that most rules fail to beat once it is tuned."""
 
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, tensor
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["StaticWeights"]
 
 
 class StaticWeights(Combiner):
-    """c[e] = sum over t of w[t] g[e, t] (Xin et al., NeurIPS 2022, Kurin et al., NeurIPS 2022, on how strong this is).
+    """c[e] = sum over t of w[t] g[e, t] (for its strength, see Xin et al. and Kurin et al., both NeurIPS 2022).
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
         main: Weight of the main task; >= 0.
         side: Weight of a side task; >= 0.
-        by_task: Side task -> weight, where it differs from ``side``; may name tasks that a data set does not have.
+        by_task: Side task -> weight that overrides ``side``; may name tasks that the data set lacks.
 
     Raises:
         ValueError: If a weight is negative.
@@ -42,6 +42,6 @@ class StaticWeights(Combiner):
         self.register_buffer("weights", tensor([main, *((by_task or {}).get(task, side) for task in self.tasks[1:])]))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class; ``step`` is not used."""
+        """Combine the gradients; ``step`` is unused."""
         weights = self.weights.to(gradients.values.dtype).unsqueeze(1)
         return weighted_sum(gradients, weights.expand(gradients.present.shape))

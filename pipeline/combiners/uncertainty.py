@@ -1,27 +1,31 @@
-"""Uncertainty weighting: every task has a learned noise, and noisy tasks count less."""
+"""Uncertainty weighting: each task has a learned noise variance, and noisy tasks get smaller weights."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
 
 __all__ = ["Uncertainty"]
 
 
 class Uncertainty(Combiner):
-    """w_t = exp(-s_t) / 2, where s descends on sum_t exp(-s_t) L_t / 2 + s_t / 2 (Kendall et al., CVPR 2018). By TorchJD.
+    """w_t = exp(-s_t) / 2, where s minimises sum_t exp(-s_t) L_t / 2 + s_t / 2 (Kendall et al., CVPR 2018). By TorchJD.
 
-    The moments of the Adam are not saved. Losses belong to tasks, not to entities, so there is no granularity.
+    Adam's moments are not saved. Losses are per task, not per entity, so there is no granularity option.
 
     Args:
-        tasks: See the base class.
-        tables: See the base class.
-        lr: Learning rate of the Adam that moves s; > 0.
+        tasks: Task names, main task first.
+        tables: Node type -> number of nodes.
+        lr: Learning rate of the Adam that updates s; > 0.
 
     Raises:
         ValueError: If ``lr`` is not positive.
     """
+
+    needs_losses = True
+    ignores_absent_tasks = False
+    keeps_length = False
 
     def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, lr: float = 0.005) -> None:
         super().__init__(tasks, tables)
@@ -34,8 +38,8 @@ class Uncertainty(Combiner):
         self._optimiser: torch.optim.Adam | None = None
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
-        """See the class."""
-        if self._optimiser is None:  # not before the module is on its device
+        """Combine the gradients as the class describes."""
+        if self._optimiser is None:  # created lazily, once the module is on its device
             self._optimiser = torch.optim.Adam(self.scalarizer.parameters(), lr=self.lr)
         losses = step.losses.detach().clone().requires_grad_()
         with torch.enable_grad():

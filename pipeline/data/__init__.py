@@ -1,1 +1,1 @@
-"""Raw files to typed tables: download, contracts, id maps, filtering, splitting, relations, storage."""
+"""A data set in numbers: tables, ids, filtering, splitting, relations, the data of tasks, and how all of it is stored."""

@@ -10,20 +10,20 @@ from pipeline.data.tables import HEAD_ID, TAIL_ID, RawRelation
 __all__ = ["MOST_LISTED", "looks_derived", "share_linked", "share_listed"]
 
 MOST_LISTED = 0.2
-"""Share of the interactions that a relation may list: numbers as ids may coincide, but not so often."""
+"""Maximum share of the interactions that a relation may contain: numeric ids coincide by chance, but not this often."""
 
 _ALL, _RATIO = 0.9, 4
 
 
 def share_listed(users: Numbers, items: Numbers, user_ids: IdMap, item_ids: IdMap, relation: RawRelation) -> float:
-    """Share of the interactions whose user id and item id are the two ends of a link, whatever the link calls them.
+    """Share of the interactions whose user id and item id are also the two ends of a link, whatever its node types.
 
     Args:
         users: User number of each interaction ``[n]``.
         items: Item number of each interaction ``[n]``.
-        user_ids: Of the interactions.
-        item_ids: The same.
-        relation: In raw ids.
+        user_ids: Id map of the users.
+        item_ids: Id map of the items.
+        relation: The relation to check, in raw ids.
     """
     listed = []
     for user_column, item_column in ((HEAD_ID, TAIL_ID), (TAIL_ID, HEAD_ID)):
@@ -44,10 +44,10 @@ def share_linked(one: Numbers, two: Numbers, links: scipy.sparse.csr_array, *, b
     """Share of the pairs (one, two) that are linked, or that share an attribute.
 
     Args:
-        one: Nodes ``[n]``.
-        two: Nodes ``[n]``.
-        links: Of nodes with nodes, in both directions, or with their attributes.
-        by_attribute: Which of the two.
+        one: First node of each pair ``[n]``.
+        two: Second node of each pair ``[n]``.
+        links: Adjacency matrix: node by node (symmetric), or node by attribute.
+        by_attribute: Whether the columns of ``links`` are attributes.
     """
     if one.size == 0:
         return float("nan")
@@ -57,8 +57,8 @@ def share_linked(one: Numbers, two: Numbers, links: scipy.sparse.csr_array, *, b
 
 
 def looks_derived(together: float, by_chance: float) -> bool:
-    """Whether nearly all pairs that have an interaction in common are linked, though few are by chance.
+    """Whether nearly all pairs with a common user (or item) are linked, although few random pairs are.
 
-    That is what "who took this also took that" looks like when it was counted on the whole log.
+    This is the signature of an "also bought" relation that was computed from the whole interaction log.
     """
     return together >= _ALL and by_chance * _RATIO < together

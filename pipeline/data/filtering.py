@@ -1,18 +1,19 @@
-"""Which interactions are kept: duplicates, rating threshold, k-core. All in numbers, as ``preprocess`` gives them."""
+"""Filter numbered interactions: duplicates, rating threshold, k-core."""
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data.splitting import TRAIN, VALID
+from pipeline.data.split import TRAIN, VALID
 from pipeline.data.tables import PART, RATING, TIMESTAMP
 
 __all__ = ["k_core", "keep_rated", "resolve_duplicates"]
 
 
 def resolve_duplicates(interactions: pd.DataFrame) -> pd.DataFrame:
-    """One row per (user, item), ordered by them: the latest, and among equally late ones the best rated.
+    """Keep one row per (user, item) pair, sorted by both: the latest one, with ties going to the highest rating.
 
-    With a part of its own per row the pair stays in train, or else in valid, so that no held-out pair is one to learn from.
+    If the data set has its own split, a pair in several parts stays in train, or else in valid, so that no training pair is
+    also held out.
     """
     keys = [interactions[column].to_numpy() for column in (RATING, TIMESTAMP) if column in interactions]
     if PART in interactions:

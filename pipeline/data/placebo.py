@@ -1,4 +1,4 @@
-"""Relations that look like the real one and say nothing: what a side task gains beyond them is what its links are worth."""
+"""Placebo relations: the real one's structure, no information. A side task's gain over them is the value of its links."""
 
 from dataclasses import replace
 from typing import Literal
@@ -12,19 +12,19 @@ __all__ = ["Placebo", "placebo"]
 
 Placebo = Literal["rewired", "shuffled"]
 
-_ROUNDS = 30  # after which hardly a link is where it was
+_ROUNDS = 30  # enough to leave hardly any link in place
 
 
 def placebo(relation: Relation, kind: Placebo, seed: int) -> Relation:
-    """A relation of the same sizes without what its links say.
+    """A relation of the same size whose links carry no information.
 
     Args:
-        relation: Each pair once; if it holds the way back of every pair, with the same weight, so does the result.
-        kind: ``"rewired"``: every node keeps its number of links and gets other partners, by many swaps of the tails of two
-            pairs that make neither a pair that is there nor one with oneself (Maslov and Sneppen, Science 2002).
-            ``"shuffled"``: the heads that have links exchange places, and the links of each with them; among nodes of one type,
-            the nodes of both ends.
-        seed: Of the placebo.
+        relation: Each pair once; if every pair also occurs reversed, with the same weight, the result is symmetric too.
+        kind: ``"rewired"``: every node keeps its degree but gets other partners: the tails of two pairs are swapped, many
+            times, unless that creates a duplicate pair or a self-loop (Maslov and Sneppen, Science 2002).
+            ``"shuffled"``: the heads that have links are permuted together with their links; if heads and tails are of one
+            type, the nodes of both ends are permuted.
+        seed: Seed of the placebo.
     """
     generator = numpy_generator(seed, "placebo", relation.name)
     if kind == "shuffled":
@@ -44,7 +44,7 @@ def placebo(relation: Relation, kind: Placebo, seed: int) -> Relation:
 
 
 def _is_undirected(relation: Relation) -> bool:
-    """Whether every pair has its way back, with the same weight."""
+    """Whether every pair also occurs reversed, with the same weight."""
     there = relation.heads * relation.n_tails + relation.tails
     back = relation.tails * relation.n_tails + relation.heads
     orders = np.argsort(there), np.argsort(back)
@@ -67,7 +67,7 @@ def _shuffled(relation: Relation, generator: np.random.Generator) -> Relation:
 def _swapped(
     heads: Numbers, tails: Numbers, n: int, generator: np.random.Generator, *, undirected: bool, loops: bool = False
 ) -> tuple[Numbers, Numbers]:
-    """Pairs (a, b), (c, d) -> (a, d), (c, b), all pairs at once in each round, where that gives two new pairs."""
+    """Swap tails, (a, b), (c, d) -> (a, d), (c, b), for all pairs at once in each round, where both results are new."""
     heads, tails = heads.copy(), tails.copy()
     half = heads.size // 2
     for _ in range(_ROUNDS):
@@ -80,7 +80,7 @@ def _swapped(
         new_one = _keys(heads[one], tails[two], n, undirected)
         new_two = _keys(heads[two], tails[one], n, undirected)
         both = np.concatenate([new_one, new_two])
-        # A pair that two swaps would make is refused to both.
+        # Two swaps that would create the same pair are both rejected.
         unique, place, count = np.unique(both, return_inverse=True, return_counts=True)
         fresh = ((count == 1) & ~np.isin(unique, old))[place]
         good = fresh[:half] & fresh[half:]

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,56 +10,46 @@ import pandas as pd
 from pipeline.data.derived import MOST_LISTED, share_listed
 from pipeline.data.filtering import k_core, keep_rated, resolve_duplicates
 from pipeline.data.ids import UNKNOWN, IdMap
-from pipeline.data.relation import ITEM, USER, Numbers, Relation, Side
-from pipeline.data.splitting import (
-    TEST,
-    TRAIN,
-    VALID,
-    Split,
-    Splitting,
-    assign_last,
-    assign_one,
-    assign_random,
-    assign_temporal,
+from pipeline.data.processed import Processed
+from pipeline.data.relation import ITEM, USER, Numbers, Relation, SideTable
+from pipeline.data.split import TEST, TRAIN, VALID, Split
+from pipeline.data.splitting import Splitting, assign_last, assign_one, assign_random, assign_temporal
+from pipeline.data.tables import (
+    HEAD_ID,
+    ITEM_ID,
+    NODE_ID,
+    PART,
+    RATING,
+    TAIL_ID,
+    TIMESTAMP,
+    USER_ID,
+    WEIGHT,
+    RawRelation,
+    RawTables,
 )
-from pipeline.data.tables import HEAD_ID, ITEM_ID, PART, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT, RawRelation, RawTables
+from pipeline.data.task_data import NodeFeatures
 from pipeline.errors import InputError
 
-__all__ = ["Processed", "preprocess"]
+__all__ = ["preprocess"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Processed:
-    """A data set in numbers.
-
-    Attributes:
-        split: The interactions.
-        ids: Node type -> id map.
-        sides: Side tables by name.
-    """
-
-    split: Split
-    ids: Mapping[str, IdMap]
-    sides: Mapping[str, Side]
 
 
 def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: Splitting) -> Processed:
     """Resolve duplicates, filter, number the ids and split.
 
-    The result does not depend on the order of the rows. Under other ids it is the same up to them where the split goes by
-    time without ties or is given; a random split draws others, as many of each user.
+    The result does not depend on the order of the rows. Renaming the ids changes nothing else if the split is given or is
+    by time without ties; a random split then draws other interactions, but as many per user.
 
     Args:
         raw: The data set in raw ids.
         min_rating: Interactions rated lower are dropped; ``None`` keeps all.
-        k: Of the k-core; 0 keeps all.
+        k: Minimum number of interactions per user and per item (k-core); 0 keeps all.
         splitting: How to split.
 
     Raises:
-        InputError: If the params ask for ratings, time stamps or parts that the data set lacks, or if nothing is left for a
-            part or to rank.
+        InputError: If the params require ratings, timestamps or a split that the data set lacks, if a part of the split is
+            empty, or if there is nothing to rank.
     """
     method = splitting.method
     for column, asked, key in (
@@ -74,7 +63,7 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
     all_ids = {USER: IdMap.of(raw.interactions[USER_ID]), ITEM: IdMap.of(raw.interactions[ITEM_ID])}
     numbers = {kind: all_ids[kind].numbers(raw.interactions[column]) for kind, column in ((USER, USER_ID), (ITEM, ITEM_ID))}
     if PART in raw.interactions and method != "given":
-        log.info("the data set's own train, valid and test are pooled and split anew (preprocess.split is %s)", method)
+        log.info("the data set's own train, valid and test are pooled and split again (preprocess.split is %s)", method)
     kept = resolve_duplicates(pd.DataFrame(numbers | dict(raw.interactions.drop(columns=[USER_ID, ITEM_ID]).items())))
     counts = {"read": len(raw.interactions), "without duplicates": len(kept)}
     if min_rating is not None:
@@ -84,22 +73,22 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
     counts[f"in the {k}-core"] = len(kept)
     log.info("interactions: %s", ", ".join(f"{n:,} {what}" for what, n in counts.items()))
     if kept.empty:
-        raise InputError("preprocess: no interaction is left. Fix: lower preprocess.k_core or preprocess.min_rating")
+        raise InputError("preprocess: no interactions are left. Fix: lower preprocess.k_core or preprocess.min_rating")
 
     ids = {kind: all_ids[kind].only(kept[kind].to_numpy()) for kind in (USER, ITEM)}
     for kind in (USER, ITEM):
         kept[kind] = np.unique(kept[kind].to_numpy(), return_inverse=True)[1]
     if len(ids[ITEM]) == 1:
-        raise InputError("preprocess: there is one item, so nothing to rank. Fix: bring more items, or keep more interactions")
+        raise InputError("preprocess: there is only one item, so nothing to rank. Fix: add items, or keep more interactions")
     split = _split(kept, len(ids[USER]), len(ids[ITEM]), splitting)
     _refuse_copies(raw, all_ids, numbers)
     sides = _number_all(raw.relations, ids)
-    return Processed(split, ids, sides)
+    return Processed(split, ids, sides, _align_features(raw.features, ids))
 
 
 def _split(kept: pd.DataFrame, n_users: int, n_items: int, how: Splitting) -> Split:
     parts = _parts(kept, how)
-    numbered = kept[[USER, ITEM]].astype("int64")
+    numbered = kept.drop(columns=kept.columns.intersection([PART])).astype({USER: "int64", ITEM: "int64"})
     train, valid, test = (numbered[parts == part].reset_index(drop=True) for part in (TRAIN, VALID, TEST))
     held = {VALID: valid, TEST: test}
     known = {kind: np.bincount(train[kind], minlength=n) > 0 for kind, n in ((USER, n_users), (ITEM, n_items))}
@@ -107,8 +96,8 @@ def _split(kept: pd.DataFrame, n_users: int, n_items: int, how: Splitting) -> Sp
         warm_user, warm_item = (known[kind][table[kind].to_numpy()] for kind in (USER, ITEM))
         cold = ~(warm_user & warm_item)
         if cold.any():
-            what = "dropped" if how.cold == "drop" else "kept, mostly as misses"
-            found = "%s: %d of %d interactions are of users (%d) or items (%d) that are not in train: %s (preprocess.cold)"
+            what = "dropped" if how.cold == "drop" else "kept, most count as misses"
+            found = "%s: %d of %d interactions have cold-start users (%d) or items (%d): %s (preprocess.cold)"
             log.info(found, part, cold.sum(), len(table), (~warm_user).sum(), (~warm_item).sum(), what)
         if how.cold == "drop":
             held[part] = table[~cold].reset_index(drop=True)
@@ -116,11 +105,11 @@ def _split(kept: pd.DataFrame, n_users: int, n_items: int, how: Splitting) -> Sp
     sizes = {part: len(getattr(split, part)) for part in (TRAIN, VALID, TEST)}
     log.info("split: %d users, %d items, %d / %d / %d", n_users, n_items, *sizes.values())
     if single := int((np.bincount(kept[USER]) == 1).sum()):
-        log.info("%d of the users have one interaction", single)
+        log.info("%d users have a single interaction", single)
     for part, size in sizes.items():
         if size == 0:
             fix = "change preprocess.split, its ratios or dates, or keep more interactions"
-            raise InputError(f"preprocess: the part {part} is empty. Fix: {fix}")
+            raise InputError(f"preprocess: the {part} part is empty. Fix: {fix}")
     return split
 
 
@@ -138,19 +127,19 @@ def _parts(kept: pd.DataFrame, how: Splitting) -> npt.NDArray[np.str_]:
 
 
 def _refuse_copies(raw: RawTables, ids: Mapping[str, IdMap], numbers: Mapping[str, Numbers]) -> None:
-    """No relation may list the interactions, held-out ones included, under another name."""
+    """Reject relations that contain the interactions, held-out ones included, under another name."""
     for name, relation in raw.relations.items():
         share = share_listed(numbers[USER], numbers[ITEM], ids[USER], ids[ITEM], relation)
         if share > MOST_LISTED:
-            problem = f"lists {share:.0%} of the interactions, and so what is held out"
-            raise InputError(f"{name}: {problem}. Fix: leave this relation out")
+            problem = f"contains {share:.0%} of the interactions, held-out ones included"
+            raise InputError(f"{name}: {problem}. Fix: remove this relation")
 
 
-def _number_all(relations: Mapping[str, RawRelation], ids: dict[str, IdMap]) -> dict[str, Side]:
-    """The side tables in numbers, and the id maps of their own node types added to ``ids``.
+def _number_all(relations: Mapping[str, RawRelation], ids: dict[str, IdMap]) -> dict[str, SideTable]:
+    """Number the side tables, and add the id maps of their own node types to ``ids``.
 
-    Links of users and items that have no interaction, or of a node with itself, are dropped. The nodes of a type are those of
-    all relations that have it.
+    Self-loops and links of users or items without interactions are dropped. The nodes of a type are the union over all
+    relations that use it.
     """
     used = {name: _used(name, relation, ids) for name, relation in sorted(relations.items())}
     found: dict[str, list[pd.Series[str]]] = {}
@@ -166,12 +155,31 @@ def _number_all(relations: Mapping[str, RawRelation], ids: dict[str, IdMap]) -> 
         heads, tails = ids[head].numbers(table[HEAD_ID]), ids[tail].numbers(table[TAIL_ID])
         weights = table[WEIGHT].to_numpy() if WEIGHT in table else None
         links = Relation(name, head, tail, heads, tails, len(ids[head]), len(ids[tail]), weights)
-        sides[name] = Side(links, relation.form)
+        sides[name] = SideTable(links, relation.kind)
     return sides
 
 
+def _align_features(features: Mapping[str, pd.DataFrame], ids: Mapping[str, IdMap]) -> dict[str, NodeFeatures]:
+    """A row for every node; where a number is missing, the mean of its column."""
+    found = {}
+    for node_type, table in features.items():
+        if node_type not in ids:
+            problem = f"there is no node type {node_type!r} in the interactions or relations"
+            raise InputError(f"features.{node_type}: {problem}. Fix: name one of {', '.join(ids)}")
+        of_nodes = table.drop_duplicates(NODE_ID).set_index(NODE_ID).reindex(ids[node_type].index)
+        columns = of_nodes.columns
+        if empty := [name for name in columns if of_nodes[name].isna().all()]:
+            raise InputError(f"features.{node_type}: {empty[0]} describes no {node_type}. Fix: check its ids, or leave it out")
+        missing, repeated = int(of_nodes.isna().any(axis=1).sum()), len(table) - table[NODE_ID].nunique()
+        what = "features of %s: %d of %d nodes lack a number and get the mean of its column; %d rows of a repeated id dropped"
+        log.info(what, node_type, missing, len(of_nodes), repeated)
+        values = of_nodes.fillna(of_nodes.mean()).to_numpy(np.float64)
+        found[node_type] = NodeFeatures(node_type, values, tuple(map(str, columns)))
+    return found
+
+
 def _used(name: str, relation: RawRelation, ids: Mapping[str, IdMap]) -> npt.NDArray[np.bool_]:
-    """Which links stay."""
+    """Mask of the links to keep."""
     known = np.ones(len(relation.table), dtype=bool)
     for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID)):
         if node_type in (USER, ITEM):
@@ -179,6 +187,6 @@ def _used(name: str, relation: RawRelation, ids: Mapping[str, IdMap]) -> npt.NDA
     oneself = np.zeros(len(known), dtype=bool)
     if relation.head_type == relation.tail_type:
         oneself = (relation.table[HEAD_ID] == relation.table[TAIL_ID]).to_numpy()
-    found = "%s: %d links, %d dropped (a user or item without interactions), %d dropped (with oneself)"
+    found = "%s: %d links, %d dropped (user or item without interactions), %d dropped (self-loops)"
     log.info(found, name, len(known), (~known).sum(), (known & oneself).sum())
     return known & ~oneself

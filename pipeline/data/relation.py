@@ -1,26 +1,26 @@
 """One task's pairs: heads of one node type, each linked with tails of another (or the same) node type."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ITEM", "USER", "Form", "NodeTypes", "Relation", "Side"]
+__all__ = ["ITEM", "USER", "NodeTypes", "Numbers", "Relation", "RelationKind", "SideTable"]
 
 USER = "user"
 ITEM = "item"
 
-Form = Literal["directed", "undirected", "membership", "shared"]
-"""How links become the pairs of a task (see ``pipeline.tasks._forms``)."""
+RelationKind = Literal["directed", "undirected", "membership", "shared"]
+"""How links become the pairs of a task (see ``pipeline.data.pairs``)."""
 
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """Pairs (head, tail) in numbers; a task is "rank the tails of this relation".
+    """Pairs (head, tail) in numbers, and what is known of each pair.
 
     Attributes:
         name: Name of the relation; for a task, the name of the task.
@@ -30,7 +30,8 @@ class Relation:
         tails: Node numbers below ``n_tails``, int64 ``[n_edges]``.
         n_heads: Declared number of nodes of the head type (never derived from the largest number).
         n_tails: Declared number of nodes of the tail type.
-        weights: How often a pair is drawn, relative to the others, float64 ``[n_edges]``, > 0; ``None``: all alike.
+        weights: Relative sampling weights of the pairs, float64 ``[n_edges]``, > 0; ``None``: uniform.
+        values: Further columns of the pairs by name (``rating``, ``timestamp``, ...), ``[n_edges]`` each.
 
     Raises:
         ValueError: If the shapes differ, a number is out of range or a weight is not positive.
@@ -44,16 +45,20 @@ class Relation:
     n_heads: int
     n_tails: int
     weights: npt.NDArray[np.float64] | None = None
+    values: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.heads.shape != self.tails.shape or self.heads.ndim != 1:
-            raise ValueError(f"{self.name}: heads {self.heads.shape} and tails {self.tails.shape} must be equal vectors")
+            raise ValueError(f"{self.name}: heads {self.heads.shape} and tails {self.tails.shape} must be equally long vectors")
         for side, values, size in (("heads", self.heads, self.n_heads), ("tails", self.tails, self.n_tails)):
             if values.size and not (values.min() >= 0 and values.max() < size):
                 found = f"{values.min()}..{values.max()}"
                 raise ValueError(f"{self.name}: {side} must be in 0..{size - 1}, found {found}")
         if self.weights is not None and not (self.weights.shape == self.heads.shape and (self.weights > 0).all()):
             raise ValueError(f"{self.name}: weights must be one positive number per pair")
+        for column, of_pairs in self.values.items():
+            if of_pairs.shape != self.heads.shape:
+                raise ValueError(f"{self.name}: {column} {of_pairs.shape} must be one value per pair {self.heads.shape}")
 
     @property
     def n_edges(self) -> int:
@@ -62,11 +67,17 @@ class Relation:
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """A side table in numbers, and the form of the task that it becomes by its name alone (see ``RawRelation``)."""
+class SideTable:
+    """A side table in numbers.
+
+    Attributes:
+        links: Its rows.
+        kind: How they become the pairs of the ranking task of this name; ``None`` where a file of pipeline/tasks/ makes the
+            task, or nothing does.
+    """
 
     links: Relation
-    form: Form | None
+    kind: RelationKind | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ class NodeTypes:
     sizes: Mapping[str, int]
 
     @classmethod
-    def of(cls, relations: list[Relation]) -> "NodeTypes":
+    def of(cls, relations: Iterable[Relation]) -> "NodeTypes":
         """The node types of some relations; users and items come first.
 
         Raises:

@@ -1,18 +1,15 @@
-"""Split: train, valid and test, disjoint, together all interactions."""
+"""Which interaction is in which part: at random, by time, one or some per user."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.data.split import TEST, TRAIN, VALID
 from pipeline.seeding import numpy_generator
 
-__all__ = ["PARTS", "Split", "Splitting", "assign_last", "assign_one", "assign_random", "assign_temporal"]
-
-TRAIN, VALID, TEST = PARTS = ("train", "valid", "test")
+__all__ = ["Splitting", "assign_last", "assign_one", "assign_random", "assign_temporal"]
 
 
 @dataclass(frozen=True)
@@ -22,53 +19,31 @@ class Splitting:
     Attributes:
         method: ``"random"`` (shares per user), ``"leave_one_out"`` (one per user, at random), ``"last_n"`` (the latest per
             user), ``"temporal"`` (two global points in time), ``"given"`` (the data set's own parts).
-        ratios: Shares of train, valid, test, of ``random`` and ``temporal``.
-        last_n: Of ``last_n``.
-        dates: Of ``temporal``, instead of shares.
-        seed: Of ``random`` and ``leave_one_out``.
-        cold: What becomes of held-out interactions whose user or item has none in train: ``"keep"`` or ``"drop"``.
+        ratios: Shares of train, valid and test; used by ``random`` and ``temporal``.
+        last_n: Interactions per user in valid and in test; used by ``last_n``.
+        dates: First day of valid and first day of test; used by ``temporal`` instead of shares.
+        seed: Seed of the split; used by ``random`` and ``leave_one_out``.
+        cold: Whether to ``"keep"`` or ``"drop"`` held-out interactions of cold-start users and items (not in train).
     """
 
-    method: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
-    ratios: tuple[float, float, float]
-    last_n: int
-    dates: tuple[str, str] | None
-    seed: int
-    cold: Literal["keep", "drop"]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Interactions in numbers, in three disjoint parts.
-
-    Attributes:
-        train, valid, test: Columns ``user`` and ``item`` (int64).
-        n_users: Declared number of users; some may have no interaction in a part.
-        n_items: Declared number of items.
-    """
-
-    train: pd.DataFrame
-    valid: pd.DataFrame
-    test: pd.DataFrame
-    n_users: int
-    n_items: int
-
-    def train_relation(self) -> Relation:
-        """The training interactions as the relation of the main task."""
-        users, items = (self.train[column].to_numpy(np.int64) for column in ("user", "item"))
-        return Relation("recommendation", USER, ITEM, users, items, self.n_users, self.n_items)
+    method: Literal["random", "leave_one_out", "last_n", "temporal", "given"] = "random"
+    ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    last_n: int = 1
+    dates: tuple[str, str] | None = None
+    seed: int = 0
+    cold: Literal["keep", "drop"] = "keep"
 
 
 def assign_random(users: npt.NDArray[np.int64], ratios: tuple[float, float, float], seed: int) -> npt.NDArray[np.str_]:
-    """A part for every interaction, at random within each user, as RecBole counts them (so that numbers compare).
+    """Assign each interaction to a part at random within its user, with RecBole's part sizes (for comparable results).
 
-    A user with n interactions gives floor(n * ratio) to test and to valid, but at least one to each while more than one
-    is left for training; so a user with one interaction has it in train, with two has train and test, with three all.
+    Of a user's n interactions, floor(n * ratio) go to test and to valid, but at least one to each while more than one is
+    left for training: a single interaction goes to train, two to train and test, three to all parts.
 
     Args:
-        users: User number of each interaction ``[n]``; the caller's order of rows must not depend on the input's.
+        users: User number of each interaction ``[n]``, in an order that must not depend on that of the raw data.
         ratios: Shares of train, valid, test; they sum to 1.
-        seed: The split's own seed.
+        seed: Seed of the split.
 
     Returns:
         ``"train"``, ``"valid"`` or ``"test"`` for each interaction ``[n]``.
@@ -85,13 +60,13 @@ def assign_random(users: npt.NDArray[np.int64], ratios: tuple[float, float, floa
 
 
 def assign_one(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.str_]:
-    """Leave one out: one interaction of each user, at random, to test and one to valid.
+    """Leave-one-out: of each user, one random interaction goes to test and another to valid.
 
-    Users with two interactions have one in test, those with one have it in train.
+    Of two interactions, one goes to test and one to train; a single interaction goes to train.
 
     Args:
         users: As for ``assign_random``.
-        seed: The split's own seed.
+        seed: Seed of the split.
 
     Returns:
         A part for each interaction ``[n]``.
@@ -101,10 +76,10 @@ def assign_one(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.str_]:
 
 
 def assign_last(users: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.str_]:
-    """The latest ``n`` interactions of each user to test, the ``n`` before them to valid.
+    """Assign the latest ``n`` interactions of each user to test, and the ``n`` before them to valid.
 
-    Test comes first where a user has too few, but one interaction stays in train. Among equally late ones the order of the
-    rows decides.
+    If a user has too few, test is filled before valid, but one interaction always stays in train. Ties in time are broken by
+    the order of the rows.
 
     Args:
         users: As for ``assign_random``.
@@ -130,7 +105,7 @@ def _first_of_each(
     in_test: npt.NDArray[np.int64],
     in_valid: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.str_]:
-    """A part for each interaction ``[n]``: by ascending ``key`` within a user, so many are test, so many after them valid."""
+    """Parts ``[n]``: by ascending ``key``, a user's first ``in_test`` go to test and the next ``in_valid`` to valid."""
     order = np.lexsort((key, users))
     n_of = np.bincount(users)
     rank = np.arange(users.size) - np.repeat(np.cumsum(n_of) - n_of, n_of)
@@ -143,12 +118,12 @@ def _first_of_each(
 def assign_temporal(
     timestamps: npt.NDArray[np.int64], ratios: tuple[float, float, float], dates: tuple[str, str] | None = None
 ) -> npt.NDArray[np.str_]:
-    """A part for every interaction by two global points in time, so that nothing learns from the future.
+    """Assign each interaction to a part by two global points in time, so that no model learns from the future.
 
     Args:
         timestamps: Seconds ``[n]``.
-        ratios: Shares of train, valid, test: the two points are quantiles of the time stamps; interactions of one moment are
-            never torn apart.
+        ratios: Shares of train, valid, test: the two points are quantiles of the timestamps; simultaneous interactions stay
+            in one part.
         dates: The two points themselves: the first day of valid and of test, as ``"2024-05-31"``, at 0:00 UTC.
 
     Returns:
@@ -156,7 +131,7 @@ def assign_temporal(
     """
     if dates is None:
         ordered = np.sort(timestamps)
-        # The first time stamp that is no longer in train, and the first that is in test.
+        # The first timestamp that is no longer in train, and the first that is in test.
         edges = [int(ordered[min(round(len(ordered) * q), len(ordered) - 1)]) for q in (ratios[0], ratios[0] + ratios[1])]
     else:
         edges = [int(np.datetime64(day, "s").astype(np.int64)) for day in dates]

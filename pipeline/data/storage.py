@@ -1,7 +1,7 @@
 """Typed tables <-> Parquet with page checksums; declared sizes travel in the file's metadata."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from pipeline.artifacts import read_json, write_json
 from pipeline.data.ids import IdMap
-from pipeline.data.relation import Relation, Side
-from pipeline.data.splitting import PARTS, Split
+from pipeline.data.processed import Processed
+from pipeline.data.relation import Relation, SideTable
+from pipeline.data.split import PARTS, Split
+from pipeline.data.task_data import NodeFeatures, TaskData
 from pipeline.errors import InputError, IntegrityError
 
 __all__ = [
     "load_ids",
-    "load_relations",
+    "load_features",
     "load_sides",
     "load_split",
+    "load_tasks",
     "read_parquet",
     "save_processed",
-    "save_relations",
+    "save_tasks",
     "write_parquet",
 ]
 
@@ -30,7 +34,7 @@ _METADATA = b"pmtrec"
 
 
 def write_parquet(path: Path, table: pd.DataFrame, metadata: Mapping[str, object] | None = None) -> None:
-    """Write a table with page checksums and, in the schema, a JSON object of ours."""
+    """Write a table with page checksums, and ``metadata`` as JSON in its schema."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     # Without pandas' own metadata the bytes depend on the values alone.
     arrow = arrow.replace_schema_metadata({_METADATA: json.dumps(metadata or {}, sort_keys=True).encode()})
@@ -38,11 +42,11 @@ def write_parquet(path: Path, table: pd.DataFrame, metadata: Mapping[str, object
 
 
 def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table and the JSON object.
+    """Read a table and its metadata.
 
     Raises:
         InputError: If there is no such file.
-        IntegrityError: If a page does not have its checksum or the file is no Parquet.
+        IntegrityError: If a page checksum does not match or the file is not Parquet.
     """
     try:
         arrow = pyarrow.parquet.read_table(path, page_checksum_verification=True)
@@ -54,17 +58,22 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return arrow.to_pandas(), json.loads((arrow.schema.metadata or {}).get(_METADATA, b"{}"))
 
 
-def save_processed(folder: Path, split: Split, ids: Mapping[str, IdMap], sides: Mapping[str, Side]) -> None:
-    """``{train,valid,test}.parquet``, ``ids/<node type>.parquet`` and ``sides/<name>.parquet``."""
+def save_processed(folder: Path, processed: Processed) -> None:
+    """``{train,valid,test}.parquet``, and by name or node type ``ids/``, ``sides/`` and ``features/``."""
+    split = processed.split
     for part in PARTS:
         sizes = {"n_users": split.n_users, "n_items": split.n_items}
         write_parquet(folder / f"{part}.parquet", getattr(split, part), sizes)
     (folder / "ids").mkdir()
-    for node_type, id_map in ids.items():
+    for node_type, id_map in processed.ids.items():
         write_parquet(folder / "ids" / f"{node_type}.parquet", pd.DataFrame({"id": id_map.index}))
     (folder / "sides").mkdir()
-    for name, side in sides.items():
-        _write_relation(folder / "sides" / f"{name}.parquet", side.links, {"form": side.form})
+    for name, side in processed.sides.items():
+        _write_relation(folder / "sides" / f"{name}.parquet", side.links, {"kind": side.kind})
+    if processed.features:
+        (folder / "features").mkdir()
+    for node_type, described in processed.features.items():
+        _write_features(folder / "features" / f"{node_type}.parquet", described)
 
 
 def load_split(folder: Path) -> Split:
@@ -80,29 +89,56 @@ def load_ids(folder: Path, node_type: str) -> IdMap:
     return IdMap(pd.Index(table["id"], dtype="str"))
 
 
-def load_sides(folder: Path) -> dict[str, Side]:
+def load_sides(folder: Path) -> dict[str, SideTable]:
     """The side tables of a processed data set, by name."""
     found = {path.stem: _read_relation(path) for path in sorted((folder / "sides").glob("*.parquet"))}
-    return {name: Side(links, metadata["form"]) for name, (links, metadata) in found.items()}
+    return {name: SideTable(links, metadata["kind"]) for name, (links, metadata) in found.items()}
 
 
-def save_relations(folder: Path, relations: list[Relation]) -> None:
-    """``<place>-<task>.parquet`` for each task; the main task's place is 0."""
-    for place, relation in enumerate(relations):
-        _write_relation(folder / f"{place}-{relation.name}.parquet", relation)
+def load_features(folder: Path) -> dict[str, NodeFeatures]:
+    """The features of the nodes of a processed data set, by node type."""
+    return {path.stem: _read_features(path) for path in sorted((folder / "features").glob("*.parquet"))}
 
 
-def load_relations(folder: Path) -> list[Relation]:
-    """The tasks that ``save_relations`` wrote, in the same order."""
-    paths = sorted(folder.glob("*-*.parquet"), key=lambda path: int(path.name.split("-")[0]))
-    return [_read_relation(path)[0] for path in paths]
+def save_tasks(folder: Path, tasks: Sequence[TaskData], code_of: Callable[[TaskData], str] = lambda _: "") -> None:
+    """``<place>-<task>.json`` for each task, and beside it its pairs and features; the main task's place is 0.
+
+    Args:
+        folder: An empty one.
+        tasks: The main task first.
+        code_of: What stands in the file for the code by which a task is trained, so that the file changes with the code.
+    """
+    for place, task in enumerate(tasks):
+        stem = f"{place}-{task.name}"
+        write_json(folder / f"{stem}.json", {"name": task.name, "kind": task.kind, "code": code_of(task)})
+        if task.relation is not None:
+            _write_relation(folder / f"{stem}.parquet", task.relation)
+        if task.features is not None:
+            _write_features(folder / f"{stem}.features.parquet", task.features)
+
+
+def load_tasks(folder: Path) -> list[TaskData]:
+    """The tasks that ``save_tasks`` wrote, in the same order."""
+    found = []
+    for path in sorted(folder.glob("*-*.json"), key=lambda path: int(path.name.split("-")[0])):
+        pairs, features = path.with_suffix(".parquet"), path.with_suffix(".features.parquet")
+        described = read_json(path)
+        found.append(
+            TaskData(
+                described["name"],
+                described["kind"],
+                relation=_read_relation(pairs)[0] if pairs.is_file() else None,
+                features=_read_features(features) if features.is_file() else None,
+            )
+        )
+    return found
 
 
 _SIZES = ("name", "head_type", "tail_type", "n_heads", "n_tails")
 
 
 def _write_relation(path: Path, relation: Relation, metadata: Mapping[str, object] | None = None) -> None:
-    table = pd.DataFrame({"head": relation.heads, "tail": relation.tails})
+    table = pd.DataFrame({"head": relation.heads, "tail": relation.tails, **relation.values})
     if relation.weights is not None:
         table["weight"] = relation.weights
     write_parquet(path, table, {key: getattr(relation, key) for key in _SIZES} | dict(metadata or {}))
@@ -112,4 +148,16 @@ def _read_relation(path: Path) -> tuple[Relation, dict[str, Any]]:
     table, metadata = read_parquet(path)
     heads, tails = (table[side].to_numpy(np.int64) for side in ("head", "tail"))
     weights = table["weight"].to_numpy(np.float64) if "weight" in table else None
-    return Relation(heads=heads, tails=tails, weights=weights, **{key: metadata[key] for key in _SIZES}), metadata
+    values = {str(name): table[name].to_numpy() for name in table.columns.difference(["head", "tail", "weight"], sort=False)}
+    sizes = {key: metadata[key] for key in _SIZES}
+    return Relation(heads=heads, tails=tails, weights=weights, values=values, **sizes), metadata
+
+
+def _write_features(path: Path, features: NodeFeatures) -> None:
+    table = pd.DataFrame(features.values, columns=list(features.names))
+    write_parquet(path, table, {"node_type": features.node_type})
+
+
+def _read_features(path: Path) -> NodeFeatures:
+    table, metadata = read_parquet(path)
+    return NodeFeatures(metadata["node_type"], table.to_numpy(np.float64), tuple(map(str, table.columns)))

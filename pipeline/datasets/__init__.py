@@ -1,1 +1,1 @@
-"""Plug-ins: data sets; one file per data set, with its raw files and the reader of them."""
+"""Plug-ins: data sets, each with its raw files and the reader of them; one per file. ``base`` is what a data set is."""

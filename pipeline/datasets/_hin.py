@@ -6,9 +6,9 @@ collection's ``*(knn).dat`` files are neighbours computed from all interactions,
 
 from pathlib import Path
 
-from pipeline.data.download import RemoteFile
+from pipeline.data.raw.download import RemoteFile
+from pipeline.data.raw.text import read_text
 from pipeline.data.tables import RawRelation
-from pipeline.data.text import read_text
 
 __all__ = ["hin_file", "read_links"]
 

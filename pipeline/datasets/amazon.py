@@ -1,14 +1,14 @@
-"""Amazon (McAuley's review data): stars of users for products with time stamps, co-views, categories and brands."""
+"""Amazon (McAuley's review data): timestamped product ratings, co-views, categories and brands."""
 
 from functools import partial
 from pathlib import Path
 
-from pipeline.data.download import fetch
+from pipeline.data.raw.download import fetch
+from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM
 from pipeline.data.tables import ITEM_ID, RATING, TIMESTAMP, USER_ID, RawTables
-from pipeline.data.text import read_text
-from pipeline.datasets._base import Dataset
 from pipeline.datasets._hin import hin_file, read_links
+from pipeline.datasets.base import Dataset
 
 __all__ = ["amazon"]
 
@@ -21,9 +21,9 @@ _BRANDS = hin_file("Amazon/item_brand.dat", "65f4eaddff343a365ad474a6841bbaf541a
 def _read(folder: Path) -> RawTables:
     """6,170 users, 2,753 products, 195,791 ratings of 1 to 5 stars with Unix time; ids count from 0.
 
-    Products that share a view node were viewed together; view ids are a space of their own, no product ids. The co-views
-    come from one crawl of the shop's "also viewed" lists and have no dates: they cannot be cut at the time of the held-out
-    ratings, and may reflect visits of the very users. No task uses ``brand``; it is kept for tasks to come.
+    Products that share a view node were viewed together; view ids are not product ids. The co-views come from a single crawl
+    of the shop's "also viewed" lists and have no dates: they cannot be truncated at the time of the held-out ratings, and may
+    reflect visits by the same users. No task uses ``brand`` yet.
     """
     return RawTables(
         read_text(folder / _STARS.name, "\t", [USER_ID, ITEM_ID, RATING, TIMESTAMP]),
@@ -38,5 +38,5 @@ def _read(folder: Path) -> RawTables:
 amazon = Dataset(
     partial(fetch, (_STARS, _VIEWS, _CATEGORIES, _BRANDS)),
     _read,
-    "co-views have no dates and may reflect visits of the very users whose ratings are held out",
+    "co-views have no dates and may reflect visits by the same users whose ratings are held out",
 )

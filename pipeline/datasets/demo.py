@@ -1,8 +1,8 @@
-"""A made-up shop with planted tastes: works offline, small enough for a first run, and its side information is useful.
+"""A synthetic shop with planted preferences: works offline, is small enough for a first run, and has useful side tables.
 
-What is planted: every user likes a few of 50 *scenes*, every item belongs to one. Users mostly take items of their scenes,
-the popular ones more often. Friends mostly share a scene, items viewed together mostly belong to one scene, and a category
-spans a few scenes. All of it is noisy: a good part of every table is drawn at random, and no table says to which scene
+What is planted: every user likes a few of 50 *scenes*, every item belongs to one. Users mostly interact with items of
+their scenes, more often with popular ones. Friends mostly share a scene, items viewed together mostly belong to one scene,
+and a category spans a few scenes. All of it is noisy: a good part of every table is random, and no table says to which scene
 anything belongs.
 """
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM, USER, Numbers
 from pipeline.data.tables import ITEM_ID, TIMESTAMP, USER_ID, RawRelation, RawTables
-from pipeline.data.text import read_text
-from pipeline.datasets._base import Dataset
+from pipeline.datasets.base import Dataset
 from pipeline.seeding import numpy_generator
 
 __all__ = ["demo"]
@@ -93,7 +93,7 @@ def _write(folder: Path, name: str, columns: list[object]) -> None:
 
 
 def _read(folder: Path) -> RawTables:
-    """2,000 users, 1,500 items, 60,000 interactions with time stamps over one year; friends, co-views, categories.
+    """2,000 users, 1,500 items, 60,000 interactions with timestamps over one year; friends, co-views, categories.
 
     Nothing leaks: the side tables are drawn from the planted scenes, not from interactions.
     """

@@ -1,14 +1,14 @@
-"""LastFM (HetRec 2011, GroupLens; non-commercial research): who listened to which artist, friends, tags of artists."""
+"""LastFM (HetRec 2011, GroupLens; non-commercial research): artist listening counts, friendships, artist tags."""
 
 from functools import partial
 from pathlib import Path
 
-from pipeline.data.download import fetch
+from pipeline.data.raw.download import fetch
+from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM, USER
 from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables
-from pipeline.data.text import read_text
-from pipeline.datasets._base import Dataset
 from pipeline.datasets._hin import hin_file, read_links
+from pipeline.datasets.base import Dataset
 
 __all__ = ["lastfm"]
 
@@ -18,11 +18,11 @@ _TAGS = hin_file("LastFM/artist_tag.dat", "263e61b0a2a5c06c3994540a2cb732dd2c9d8
 
 
 def _read(folder: Path) -> RawTables:
-    """1,892 users, 17,632 artists, 92,834 interactions (the rating is the number of listens); no time stamps.
+    """1,892 users, 17,632 artists, 92,834 interactions (the rating is the number of listens); no timestamps.
 
-    Friendships and tags have no dates, so neither can be cut at the time of the held-out interactions. Tags were given by
-    the same users who listened: that someone tagged an artist is a trace of an interaction which may be held out. The file
-    says only which tags an artist has, not who gave them.
+    Friendships and tags have no dates, so neither can be truncated at the time of the held-out interactions. Tags were
+    assigned by the same users who listened, so a tag is evidence of an interaction that may be held out. The file says only
+    which tags an artist has, not who assigned them.
     """
     return RawTables(
         read_text(folder / _LISTENS.name, "\t", [USER_ID, ITEM_ID, RATING]),
@@ -36,5 +36,5 @@ def _read(folder: Path) -> RawTables:
 lastfm = Dataset(
     partial(fetch, (_LISTENS, _FRIENDS, _TAGS)),
     _read,
-    "friendships and tags have no dates, and a tag is a trace of somebody who listened, perhaps a listen that is held out",
+    "friendships and tags have no dates, and a tag is evidence that somebody listened, possibly in a held-out interaction",
 )

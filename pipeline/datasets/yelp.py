@@ -1,14 +1,14 @@
-"""Yelp (Yelp data set, academic terms): stars of users for businesses, friends, categories and cities of businesses."""
+"""Yelp (Yelp data set, academic terms): user ratings of businesses, friendships, business categories and cities."""
 
 from functools import partial
 from pathlib import Path
 
-from pipeline.data.download import fetch
+from pipeline.data.raw.download import fetch
+from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM, USER
 from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables
-from pipeline.data.text import read_text
-from pipeline.datasets._base import Dataset
 from pipeline.datasets._hin import hin_file, read_links
+from pipeline.datasets.base import Dataset
 
 __all__ = ["yelp"]
 
@@ -19,10 +19,10 @@ _CITIES = hin_file("Yelp/business_city.dat", "09c009dfa16709aff52de4831b9cb30f45
 
 
 def _read(folder: Path) -> RawTables:
-    """16,239 users, 14,284 businesses, 198,397 ratings of 1 to 5 stars; no time stamps.
+    """16,239 users, 14,284 businesses, 198,397 ratings of 1 to 5 stars; no timestamps.
 
-    Friendships have no dates, so the friend list cannot be cut at the time of the held-out ratings. Categories and cities
-    are facts about a business and tell nothing of who visited it. No task uses ``city``; it is kept for tasks to come.
+    Friendships have no dates, so they cannot be truncated at the time of the held-out ratings. Categories and cities are
+    facts about a business and say nothing about who visited it. No task uses ``city`` yet.
     """
     return RawTables(
         read_text(folder / _STARS.name, "\t", [USER_ID, ITEM_ID, RATING]),
@@ -37,5 +37,5 @@ def _read(folder: Path) -> RawTables:
 yelp = Dataset(
     partial(fetch, (_STARS, _FRIENDS, _CATEGORIES, _CITIES)),
     _read,
-    "friendships have no dates: some may be younger than the ratings that are held out",
+    "friendships have no dates: some may be more recent than the held-out ratings",
 )

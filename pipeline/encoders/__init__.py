@@ -1,1 +1,4 @@
-"""Plug-ins: encoders; one module per file, whose forward pass gives the embeddings of all nodes."""
+"""Plug-ins: encoders, modules that give the embeddings of all nodes or of some; one per file.
+
+``base`` is what an encoder is.
+"""

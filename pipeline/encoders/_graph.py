@@ -1,4 +1,4 @@
-"""Smoothing over a graph of nodes, and the bias of items: what the encoders share."""
+"""Shared by the encoders: smoothing over a graph of nodes, and item biases."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ __all__ = ["Graph", "smoothed", "with_item_bias"]
 
 
 class Graph:
-    """D^-1/2 A D^-1/2 of an undirected graph, with D the degrees; nodes without a link get nothing from it.
+    """Normalised adjacency D^-1/2 A D^-1/2 of an undirected graph, D the degrees; rows of isolated nodes are zero.
 
     Args:
         nodes: Node types of the stacked table.
-        relations: Whose pairs are the links, both ways, repeated pairs once.
+        relations: Their pairs are the edges, in both directions, duplicates counted once.
     """
 
     def __init__(self, nodes: NodeTypes, relations: Sequence[Relation]) -> None:
@@ -27,7 +27,7 @@ class Graph:
         one, two = (np.concatenate([end[side] for end in ends] or [np.zeros(0, dtype=np.int64)]) for side in (0, 1))
         keys = np.unique(np.concatenate([one * n + two, two * n + one]))
         self._heads, self._tails = np.divmod(keys, n)
-        # Of each link, the place of the same link the other way round: a link is dropped with its way back.
+        # Position of the reverse of each edge: both directions of an edge are dropped together.
         self._back = np.searchsorted(keys, self._tails * n + self._heads)
         degrees = np.bincount(self._heads, minlength=n).astype(np.float64)
         self._values = (1 / np.sqrt(degrees[self._heads] * degrees[self._tails])).astype(np.float32)
@@ -38,7 +38,7 @@ class Graph:
         return self._csr(np.ones(self._heads.size, dtype=np.bool_), 1.0)
 
     def thinned(self, share: float, generator: np.random.Generator) -> Tensor:
-        """The same with a share of the links dropped at random, and the others the stronger."""
+        """The matrix with a fraction ``share`` of the edges dropped at random and the others scaled up to compensate."""
         noise = generator.random(self._heads.size)
         first = np.minimum(np.arange(self._heads.size), self._back)
         return self._csr(noise[first] >= share, 1 / (1 - share))
@@ -46,14 +46,14 @@ class Graph:
     def _csr(self, kept: "np.ndarray[Any, np.dtype[np.bool_]]", factor: float) -> Tensor:
         starts = np.concatenate([[0], np.cumsum(np.bincount(self._heads[kept], minlength=self._n))])
         values = (self._values[kept] * factor).astype(np.float32)
-        with warnings.catch_warnings():  # CSR takes a quarter of the time of COO; its interface is called beta
+        with warnings.catch_warnings():  # CSR takes a quarter of the time of COO, but torch warns that it is in beta
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
             parts = (torch.from_numpy(starts), torch.from_numpy(self._tails[kept]), torch.from_numpy(values))
             return torch.sparse_csr_tensor(*parts, size=(self._n, self._n), check_invariants=True)
 
 
 class _Propagate(torch.autograd.Function):
-    """A x for a symmetric constant A, whose gradient is A g: autograd would transpose A in every step."""
+    """A x for a constant symmetric A, with gradient A g: autograd would transpose A in every step."""
 
     @staticmethod
     def forward(ctx: Any, adjacency: Tensor, x: Tensor) -> Tensor:
@@ -76,9 +76,9 @@ def smoothed(adjacency: Tensor, x: Tensor, layers: int) -> Tensor:
 
 
 def with_item_bias(stacked: Tensor, nodes: NodeTypes) -> Tensor:
-    """The last coordinate of users set to 1, so that that of an item is its bias: <u, i> = <u', i'> + b_i.
+    """Fix the last coordinate of users at 1, so that the last coordinate of an item is its bias: <u, i> = <u', i'> + b_i.
 
-    Of inner products, that is: a loss that compares cosines divides it by the lengths of both vectors.
+    This holds for inner products: a loss that compares cosines divides the bias by the norms of both vectors.
     """
     fixed = torch.zeros_like(stacked, dtype=torch.bool)
     first = nodes.offset(USER)

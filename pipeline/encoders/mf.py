@@ -1,13 +1,15 @@
-"""Matrix factorisation: an embedding is a free row of parameters."""
+"""Matrix factorisation: each embedding is a free parameter vector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.data.relation import NodeTypes, Relation
-from pipeline.encoders._base import Embeddings, Encoder
 from pipeline.encoders._graph import Graph, smoothed, with_item_bias
+from pipeline.encoders.base import Embeddings, Encoder, ParameterGradient
+from pipeline.kernels import compiling
+from pipeline.kernels.rows import gather
 
 __all__ = ["MF"]
 
@@ -16,15 +18,15 @@ class MF(Encoder):
     """One free vector per node; the score of a pair is the inner product (Koren et al., IEEE Computer 2009).
 
     With ``side_layers`` the vectors are smoothed over the graph of the side relations, as LightGCN does over that of the
-    interactions (ours): side information in the encoder instead of, or beside, side information as a task.
+    interactions (ours): side information in the encoder instead of, or in addition to, side tasks.
 
     Args:
         nodes: Node types and their sizes.
-        relations: One per task; the main task's first.
-        dim: Length of an embedding.
-        generator: Source of the initial values.
+        relations: One per task, main task first.
+        dim: Embedding dimension.
+        generator: Random generator of the initial values.
         init_std: Standard deviation of the normal distribution of the initial values; > 0.
-        side_layers: Times that embeddings are passed on over the side relations; 0: the vectors are the embeddings.
+        side_layers: Number of propagation layers over the side relations; 0: the vectors are the embeddings.
         item_bias: Whether the last coordinate of an item is its bias.
 
     Raises:
@@ -44,19 +46,41 @@ class MF(Encoder):
         side_layers: int = 0,
         item_bias: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(nodes)
         if not init_std > 0:
             raise ValueError(f"init_std must be > 0, found {init_std}")
         if side_layers < 0:
             raise ValueError(f"side_layers must be >= 0, found {side_layers}")
-        self.nodes, self.side_layers, self.item_bias = nodes, side_layers, item_bias
+        self.side_layers, self.item_bias = side_layers, item_bias
         self.weight = nn.Parameter(torch.randn(nodes.n_rows, dim, generator=generator) * init_std)
         adjacency = Graph(nodes, relations[1:]).matrix() if side_layers else None
         self.register_buffer("adjacency", adjacency, persistent=False)
 
     def forward(self) -> Embeddings:
-        """The parameters themselves where nothing is asked of them, ``[n_rows, dim]``."""
+        """The parameters themselves ``[n_rows, dim]``, unless they are smoothed or items have biases."""
         stacked: Tensor = self.weight
         if self.adjacency is not None:
             stacked = smoothed(self.adjacency, stacked, self.side_layers)
         return Embeddings(with_item_bias(stacked, self.nodes) if self.item_bias else stacked, self.nodes)
+
+    def encode(self, row_ids: Tensor) -> Tensor:
+        """See the base class; free vectors are only gathered."""
+        if not self._is_free():
+            return super().encode(row_ids)
+        table = self.weight.detach()
+        if not compiling.is_compiled_for(table):
+            return table.index_select(0, row_ids)
+        gathered = table.new_empty(row_ids.numel(), table.shape[1])
+        gather(table.numpy(), row_ids.numpy(), gathered.numpy())
+        return gathered
+
+    def gradients(self, row_ids: Tensor, encoded: Tensor, gradient: Tensor) -> Iterator[ParameterGradient]:
+        """See the base class; the gradients of free vectors are those of the embeddings."""
+        if self._is_free():
+            yield self.weight, row_ids, gradient
+        else:
+            yield from super().gradients(row_ids, encoded, gradient)
+
+    def _is_free(self) -> bool:
+        """Whether the embeddings are the parameters themselves."""
+        return self.adjacency is None and not self.item_bias

@@ -4,9 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline import kernels
-from pipeline.data.relation import NodeTypes, Relation
-from pipeline.losses._base import Loss, Places
+from pipeline.data.examples import Examples
+from pipeline.data.relation import NodeTypes
+from pipeline.data.task_data import TaskData
+from pipeline.kernels import bpr as kernel
+from pipeline.kernels import compiling
+from pipeline.losses.base import Loss
 
 __all__ = ["BPR"]
 
@@ -16,26 +19,26 @@ class BPR(Loss):
 
     Args:
         task, nodes, dim, is_main: See the base class.
-        relation_vector: A side task scores <h * r, t> with a vector r of its own, as DistMult does (Yang et al., ICLR 2015),
-            so that its tails need not lie where the main task's do. The main task's score stays the inner product, which is
-            what recommends.
+        relation_vector: A side task scores <h * r, t> with its own learned vector r, as in DistMult (Yang et al., ICLR 2015),
+            so that its tails need not lie where the main task's do. The main task keeps the inner product, by which items are
+            recommended.
     """
 
-    def __init__(self, task: Relation, nodes: NodeTypes, dim: int, is_main: bool, *, relation_vector: bool = False) -> None:
+    def __init__(self, task: TaskData, nodes: NodeTypes, dim: int, is_main: bool, *, relation_vector: bool = False) -> None:
         super().__init__(task, nodes, dim, is_main)
         self.relation = nn.Parameter(torch.ones(dim)) if relation_vector and not is_main else None
 
-    def forward(self, rows: Tensor, at: Places, names: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, examples: Examples, row_ids: Tensor) -> Tensor:
         """See the base class."""
-        heads, tails, negatives = (rows.index_select(0, places) for places in at)
+        heads, tails, negatives = (rows.index_select(0, examples[column]) for column in self.needs)
         if self.relation is not None:
             heads = heads * self.relation
         margins = (heads * (tails - negatives)).sum(dim=1)
         return -functional.logsigmoid(margins).mean()
 
-    def closed_form(self, rows: Tensor, at: Places, gradient: Tensor) -> float | None:
-        """See the base class."""
-        if self.relation is not None or not (kernels.is_compiled_for(rows) and kernels.is_compiled_for(gradient)):
+    def closed_form(self, rows: Tensor, examples: Examples, gradient: Tensor) -> float | None:
+        """Compiled loss and gradient; ``None`` with a relation vector or where compiled loops cannot run."""
+        if self.relation is not None or not (compiling.is_compiled_for(rows) and compiling.is_compiled_for(gradient)):
             return None
-        heads, tails, negatives = (positions.numpy() for positions in at)
-        return kernels.bpr(rows.numpy(), heads, tails, negatives, gradient.numpy())
+        heads, tails, negatives = (examples[column].numpy() for column in self.needs)
+        return kernel.bpr(rows.numpy(), heads, tails, negatives, gradient.numpy())

@@ -1,1 +1,1 @@
-"""Plug-ins: ranking metrics; one per file, from hits to one value per user."""
+"""Plug-ins: metrics of a ranking, functions that name what they need of it; one per file. ``base`` lists what there is."""

@@ -9,11 +9,11 @@ __all__ = ["ndcg"]
 def ndcg(hits: Tensor, n_relevant: Tensor) -> Tensor:
     """DCG / IDCG with gain 1 and discount 1 / log2(rank + 1) (Jarvelin and Kekalainen, TOIS 2002, binary relevance).
 
-    IDCG is that of min(k, n_relevant) relevant items at the top, so a perfect list has 1 for every user.
+    IDCG is that of min(k, n_relevant) relevant items at the top, so a perfect list scores 1 for every user.
 
     Args:
         hits: ``[n_users, k]``, true where the recommended item is relevant; ranks count from 1.
-        n_relevant: ``[n_users]``, >= 1; users without relevant items are left out by the caller.
+        n_relevant: ``[n_users]``, >= 1; the caller excludes users without relevant items.
 
     Returns:
         One value per user ``[n_users]``, float64.

@@ -6,7 +6,7 @@ __all__ = ["precision"]
 
 
 def precision(hits: Tensor, n_relevant: Tensor) -> Tensor:
-    """Hits in the top k / k, also where a user has fewer than k relevant items.
+    """Hits in the top k / k, even if the user has fewer than k relevant items.
 
     Args:
         hits: ``[n_users, k]``, true where the recommended item is relevant.

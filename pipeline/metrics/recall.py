@@ -10,7 +10,7 @@ def recall(hits: Tensor, n_relevant: Tensor) -> Tensor:
 
     Args:
         hits: ``[n_users, k]``, true where the recommended item is relevant.
-        n_relevant: ``[n_users]``, >= 1; users without relevant items are left out by the caller.
+        n_relevant: ``[n_users]``, >= 1; the caller excludes users without relevant items.
 
     Returns:
         One value per user ``[n_users]``, float64.

@@ -1,13 +1,17 @@
 """Rank the categories (tags) of an item."""
 
-from collections.abc import Mapping
-
-from pipeline.data.relation import Relation
-from pipeline.tasks._forms import as_task
+from pipeline.data.pairs import as_pairs
+from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import TaskType
 
 __all__ = ["category"]
 
 
-def category(train: Relation, sides: Mapping[str, Relation]) -> Relation | None:
+def _build(data: TrainingData) -> TaskData | None:
     """Memberships from the side table ``category`` (item, category), each once."""
-    return as_task("category", sides["category"], "membership") if "category" in sides else None
+    links = data.sides.get("category")
+    return None if links is None else TaskData("category", "category", as_pairs("category", links, "membership"))
+
+
+category = TaskType(_build, TripletSampler)

@@ -1,13 +1,17 @@
 """Rank the items that are viewed together with an item."""
 
-from collections.abc import Mapping
-
-from pipeline.data.relation import Relation
-from pipeline.tasks._forms import as_task
+from pipeline.data.pairs import as_pairs
+from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import TaskType
 
 __all__ = ["co_view"]
 
 
-def co_view(train: Relation, sides: Mapping[str, Relation]) -> Relation | None:
+def _build(data: TrainingData) -> TaskData | None:
     """Pairs of items that share a node of the side table ``co_view`` (item, view node), in both directions."""
-    return as_task("co_view", sides["co_view"], "shared") if "co_view" in sides else None
+    links = data.sides.get("co_view")
+    return None if links is None else TaskData("co_view", "co_view", as_pairs("co_view", links, "shared"))
+
+
+co_view = TaskType(_build, TripletSampler)

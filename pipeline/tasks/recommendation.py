@@ -1,12 +1,15 @@
 """The main task: rank the items of a user."""
 
-from collections.abc import Mapping
-
-from pipeline.data.relation import Relation
+from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import TaskType
 
 __all__ = ["recommendation"]
 
 
-def recommendation(train: Relation, sides: Mapping[str, Relation]) -> Relation:
-    """The training interactions themselves; ``sides`` is not used."""
-    return train
+def _build(data: TrainingData) -> TaskData:
+    """The training interactions themselves."""
+    return TaskData("recommendation", "recommendation", data.train)
+
+
+recommendation = TaskType(_build, TripletSampler)

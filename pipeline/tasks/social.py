@@ -1,13 +1,17 @@
 """Rank the friends of a user."""
 
-from collections.abc import Mapping
-
-from pipeline.data.relation import Relation
-from pipeline.tasks._forms import as_task
+from pipeline.data.pairs import as_pairs
+from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import TaskType
 
 __all__ = ["social"]
 
 
-def social(train: Relation, sides: Mapping[str, Relation]) -> Relation | None:
+def _build(data: TrainingData) -> TaskData | None:
     """Friendships from the side table ``social`` (user, user), in both directions."""
-    return as_task("social", sides["social"], "undirected") if "social" in sides else None
+    links = data.sides.get("social")
+    return None if links is None else TaskData("social", "social", as_pairs("social", links, "undirected"))
+
+
+social = TaskType(_build, TripletSampler)

@@ -13,8 +13,8 @@ from pipeline.baselines.implicit_bpr import implicit_bpr
 from pipeline.baselines.item_knn import item_knn
 from pipeline.baselines.popularity import popularity
 from pipeline.data.relation import ITEM, USER, Relation
-from pipeline.evaluation import NOTHING, ItemLists, ranking_tables, top_k
-from pipeline.training import make_deterministic
+from pipeline.ranking.top_k import NOTHING, ItemLists, ranking_tables, top_k
+from pipeline.training.device import make_deterministic
 from tests.toy import interactions
 
 PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2)]

@@ -19,14 +19,15 @@ import optuna
 import pandas as pd
 import scipy.stats
 
-from pipeline.comparison import Result, leader_board, mean_over_seeds
-from pipeline.data.storage import load_relations, load_split, read_parquet
-from pipeline.files import check_folder, dvc_hash, read_json
-from pipeline.gains import gains_by_popularity, gains_by_slice
-from pipeline.options import method_of
-from pipeline.params import read_params
-from pipeline.slices import user_slices
-from pipeline.tuning import state_of
+from pipeline.artifacts import check_folder, dvc_hash, read_json
+from pipeline.config.plugin_options import method_of
+from pipeline.config.run_config import read_config
+from pipeline.data.storage import load_split, load_tasks
+from pipeline.evaluation.evaluation import load_evaluation
+from pipeline.evaluation.user_groups import user_groups
+from pipeline.reports.improvements import improvements_by_item_group, improvements_by_user_group
+from pipeline.reports.leaderboard import Result, leader_board, mean_over_seeds
+from pipeline.training.tuning import state_of
 
 TESTS = ("p (users)", "p (seeds)", "d", "users better off", "worse off", "seeds ahead")
 FACTORS = {
@@ -38,17 +39,16 @@ FACTORS = {
 
 def read(project: Path) -> list[Result]:
     """All results of a project."""
-    path = project / "params.yaml"
-    params = read_params(path)
+    params = read_config(project / "params.yaml")
     results = []
     for folder in sorted(project.glob("results/*/*/*/")):
         dataset, method, seed = folder.parts[-3:]
         source = params.source(dataset)
-        if params.of(path, dataset).preprocess != params.of(path, source).preprocess:
+        if params.resolved(dataset).preprocess != params.resolved(source).preprocess:
             source = dataset
         label = method if source == dataset else f"{method} ({dataset.removeprefix(source + '_')})"
-        values, _ = read_parquet(check_folder(folder) / "per_user.parquet")
-        results.append(Result(source, label, int(seed), read_json(folder / "metrics.json"), values))
+        found = load_evaluation(folder)
+        results.append(Result(source, label, int(seed), found.metrics, found.per_user, found.item_groups))
     return results
 
 
@@ -118,14 +118,16 @@ def slices_table(results: list[Result], project: Path, method: str, against: str
     metric = f"ndcg@{cutoff}"
     pair = [result for result in results if result.method in (method, against)]
     slices = {
-        dataset: user_slices(
+        dataset: user_groups(
             load_split(check_folder(project / "data/processed" / dataset)),
-            load_relations(check_folder(project / "data/tasks" / dataset)),
+            load_tasks(check_folder(project / "data/tasks" / dataset)),
         )
         for dataset in dict.fromkeys(result.dataset for result in pair)
     }
     board = leader_board(pair, metric, method, against)
-    gains = pd.concat([gains_by_slice(pair, board, metric, slices), gains_by_popularity(pair, board, cutoff)])
+    gains = pd.concat(
+        [improvements_by_user_group(pair, board, metric, slices), improvements_by_item_group(pair, board, cutoff)]
+    )
     lines = _header("data set", "slice", "of", against, f"{method} gains", "worse")
     for row in gains.to_dict("records"):
         gain = f"{row['difference'] / row['baseline']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f})"
@@ -146,14 +148,13 @@ def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
     Uniform weights without focus are equal weights, whatever the granularity.
     """
     metric = f"ndcg@{cutoff}"
-    path = project / "params.yaml"
-    params = read_params(path)
+    params = read_config(project / "params.yaml")
     of_cell: dict[tuple[str, ...], str] = {(level, "uniform", "none"): "equal_weights" for level in FACTORS["granularity"]}
-    usual = method_of(path, params, "pmtrec").options
+    _, usual = method_of(params, "pmtrec")
     for name in params.methods:
-        found = method_of(path, params, name)
-        if found.rule == "pmtrec" and found.options == usual | {factor: found.options[factor] for factor in FACTORS}:
-            of_cell.setdefault(tuple(found.options[factor] for factor in FACTORS), name)
+        rule, options = method_of(params, name)
+        if rule == "pmtrec" and options == usual | {factor: options[factor] for factor in FACTORS}:
+            of_cell.setdefault(tuple(options[factor] for factor in FACTORS), name)
     lines = []
     for dataset in dict.fromkeys(result.dataset for result in results):
         runs = {

@@ -12,7 +12,7 @@ from subprocess import DEVNULL, PIPE, Popen
 
 import numpy as np
 
-from pipeline.data.storage import load_relations, load_split
+from pipeline.data.storage import load_split, load_tasks
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ class Worker:
 
 def export(processed: Path, tasks: Path, path: Path) -> int:
     """What every worker reads; the number of tasks."""
-    split, relations = load_split(processed), load_relations(tasks)
+    split = load_split(processed)
+    relations = [task.relation for task in load_tasks(tasks) if task.relation is not None]
     data = {part: getattr(split, part)[["user", "item"]].to_numpy() for part in ("train", "valid", "test")}
     data |= {"n_users": np.array(split.n_users), "n_items": np.array(split.n_items)}
     data["side"] = np.array([relation.name for relation in relations[1:]])

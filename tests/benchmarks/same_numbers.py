@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,14 @@ def main() -> None:
     if args.tree:
         print(json.dumps(run_tree(args.tree, quick=args.quick)))
         return
-    ours = in_tree(ROOT, quick=args.quick)
+    with tempfile.TemporaryDirectory() as folder:  # a copy, so that an edit meanwhile does not matter
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        for name in filter(lambda name: (ROOT / name).is_file(), listed.stdout.splitlines()):
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, Path(folder) / name)
+        ours = in_tree(Path(folder), quick=args.quick)
     if args.kept and args.kept.is_file():
         base = json.loads(args.kept.read_text())
     else:
@@ -113,11 +121,10 @@ def run_tree(tree: Path, *, quick: bool) -> dict[str, str]:
             for path in sorted(Path(top).rglob("*"))
             if path.name in COMPARED
         }
-        board = json.loads(Path("reports/leaderboard.json").read_text())
-        for row in board:
-            numbers = {key: row[key] for key in sorted(row) if "@" in key or key in ("difference", "low", "high", "p", "p_seeds")}
-            content = json.dumps(numbers).encode()
-            sums[f"leader board {row['dataset']}/{row['method']}"] = hashlib.sha256(content).hexdigest()
+        for row in json.loads(Path("reports/leaderboard.json").read_text()):
+            for key in row:
+                if "@" in key or key in ("difference", "low", "high", "p", "p_seeds"):
+                    sums[f"leader board {row['dataset']}/{row['method']}: {key}"] = str(row[key])
         return sums
 
 
@@ -129,7 +136,7 @@ def write_params(tree: Path, datasets: list[str], seeds: list[int]) -> dict[str,
     of_variants = {f"v_{name}": changes for name, changes in VARIANTS.items()}
     params["overrides"] = {name: {"methods": of_variants} for name in datasets}
     params["overrides"].setdefault("yelp", {})["preprocess"] = {"k_core": 5}
-    params |= {"datasets": datasets, "methods": list(params["combiners"]), "seeds": seeds}
+    params |= {"datasets": datasets, "methods": [*params["combiners"], *params.get("baselines", {})], "seeds": seeds}
     params["train"] |= {"epochs": 2, "threads": 1, "device": "cpu"}
     with Path("params.yaml").open("w") as file:
         yaml.dump(params, file)
@@ -145,7 +152,7 @@ def commands(stage: dict[str, Any], params: dict[str, Any]) -> list[str]:
 
 def call(command: str) -> None:
     """The ``main`` of a stage in this process."""
-    stage, *arguments = shlex.split(command.partition(" python -m ")[2])
+    stage, *arguments = shlex.split(command.partition("python -m ")[2])
     importlib.import_module(stage).main(arguments)
 
 

@@ -16,24 +16,27 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import plugins
-from pipeline.assembly import Parts, assemble
-from pipeline.batches import Batch, batches
-from pipeline.combiners._base import Step
-from pipeline.data.relation import ITEM, USER, NodeTypes, Relation
-from pipeline.data.storage import load_relations
-from pipeline.losses.bpr import BPR
-from pipeline.optimizers import OPTIMIZERS, RowOptimizer
-from pipeline.options import method_of
-from pipeline.params import read_params
-from pipeline.row_gradients import batch_losses, row_gradients, through_encoder
-from pipeline.sampling import Sampler, Triplets
-from pipeline.training import make_deterministic
+from pipeline.combiners.base import Step
+from pipeline.config.plugin_options import method_of
+from pipeline.config.run_config import read_config
+from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
+from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.data.storage import load_tasks
+from pipeline.data.task_data import TaskData
+from pipeline.optimizers.adam import Adam
+from pipeline.optimizers.base import RowOptimizer
+from pipeline.tasks.base import Draw
+from pipeline.training.batches import Batch, batches
+from pipeline.training.components import Components, build
+from pipeline.training.device import make_deterministic
+from pipeline.training.row_gradients import batch_losses, row_gradients
+from pipeline.training.task import steps as cut
 
 log = logging.getLogger(__name__)
 
@@ -46,29 +49,41 @@ M_MMAP_THRESHOLD = -3  # of mallopt()
 class Stepper:
     """One method in the middle of a training."""
 
-    def __init__(self, parts: Parts, nodes: NodeTypes, steps: Sequence[Batch], device: torch.device) -> None:
-        n_tasks = len(parts.losses) if parts.combiner.uses_side_tasks else 1
-        self.parts, self.steps, self.losses = parts, steps, parts.losses[:n_tasks]
+    def __init__(self, parts: Components, steps: Sequence[Batch], device: torch.device) -> None:
+        nodes = parts.encoder.nodes
+        self.parts, self.steps, self.losses = parts, steps, [task.loss for task in parts.tasks]
         self.tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
-        (self.table,) = parts.encoder.parameters()
-        self.optimizer: RowOptimizer = OPTIMIZERS["adam"](self.table.detach(), 5e-3, 1.0)
+        (table,) = parts.encoder.parameters()
+        self.optimizer: RowOptimizer = Adam(table.detach(), 5e-3, 1.0)
         self.generator = torch.Generator().manual_seed(0)
         self.taken = 0
 
     def step(self) -> Tensor:
-        """As in ``fit``."""
+        """As in the loop."""
         batch = self.steps[self.taken % len(self.steps)]
         self.taken += 1
-        stacked = self.parts.encoder().stacked
-        gradients, losses = row_gradients(stacked, self.tables, batch, self.losses)
+        encoder = self.parts.encoder
+        encoded = encoder.encode(batch.rows)
+        gradients, losses = row_gradients(encoded, self.tables, batch, self.losses)
         combined = self.parts.combiner(gradients, Step(0.3, 1 + self.taken // 100, losses, self.generator))
-        self.optimizer.step(*through_encoder(stacked, self.table, gradients.rows, combined.values))
-        self.parts.combiner.after_step(partial(batch_losses, stacked, batch, self.losses))
+        for _, rows, gradient in encoder.gradients(batch.rows, encoded, combined.values):
+            self.optimizer.step(rows, gradient)
+        self.parts.combiner.after_step(partial(batch_losses, encoded, batch, self.losses))
         return losses
 
 
-def shifted(nodes: NodeTypes, relation: Relation, triplets: Triplets) -> Triplets:
-    return triplets.shifted(nodes.offset(relation.head_type), nodes.offset(relation.tail_type))
+def components(
+    data: Sequence[TaskData], device: torch.device, rule: tuple[str, dict[str, Any]], loss: str = "bpr"
+) -> Components:
+    """Matrix factorisation by a rule."""
+    return build(data, 0, device, dim=DIM, encoder=("mf", {}), loss=(loss, {}), rule=rule)
+
+
+def steps_of(parts: Components, device: torch.device) -> list[Batch]:
+    """Some steps of the tasks that the rule uses."""
+    samples = [task.sample(Draw(1, STEPS * BATCH)) for task in parts.tasks]
+    found = batches(cut(parts.tasks, samples, STEPS * BATCH, BATCH), parts.encoder.nodes.n_rows)
+    return [batch.to(device) for batch in found]
 
 
 def milliseconds(stepper: Stepper, device: torch.device) -> float:
@@ -115,17 +130,14 @@ def status(key: str) -> int:
 
 def of_methods(params: Path, tasks: Path, rounds: int, device: torch.device) -> None:
     """Every section of ``combiners`` on the relations of one data set."""
-    relations = load_relations(tasks)
-    nodes = NodeTypes.of(relations)
-    samples = [shifted(nodes, r, Sampler(r, 0).epoch(1, STEPS * BATCH)) for r in relations]
-    steps = {n: [b.to(device) for b in batches(samples[:n], BATCH, nodes.n_rows)] for n in (1, len(relations))}
-    found = read_params(params)
+    data = load_tasks(tasks)
+    found = read_config(params)
     steppers: dict[str, Stepper] = {}
+    steps: dict[int, list[Batch]] = {}
     for name in found.combiners:
-        method = method_of(params, found, name)
-        rule = (method.rule, method.options)
-        parts = assemble(relations, 0, device, dim=DIM, encoder=("mf", {}), loss=("bpr", {}), rule=rule)
-        steppers[name] = Stepper(parts, nodes, steps[len(relations) if parts.combiner.uses_side_tasks else 1], device)
+        parts = components(data, device, method_of(found, name))
+        of_tasks = steps.setdefault(len(parts.tasks), steps_of(parts, device))
+        steppers[name] = Stepper(parts, of_tasks, device)
     memory = {name: peak_mib(stepper.step, device) for name, stepper in steppers.items()}
     times: dict[str, list[float]] = {name: [] for name in steppers}
     for number in range(rounds + 1):
@@ -133,9 +145,10 @@ def of_methods(params: Path, tasks: Path, rounds: int, device: torch.device) -> 
             times[name].append(milliseconds(stepper, device))
         log.info("methods: round %d of %d", number, rounds)
     times = {name: of[1:] for name, of in times.items()}  # the first round warms up
-    rows = statistics.mean(step.rows.numel() for step in steps[len(relations)])
+    rows = statistics.mean(step.rows.numel() for step in steps[len(data)])
+    nodes = next(iter(steppers.values())).parts.encoder.nodes
     sizes = ", ".join(f"{kind} {size:,}" for kind, size in nodes.sizes.items())
-    print(f"Tables: {sizes}; tasks: {', '.join(r.name for r in relations)}; {rows:,.0f} rows touched a step.\n")
+    print(f"Tables: {sizes}; tasks: {', '.join(task.name for task in data)}; {rows:,.0f} rows touched a step.\n")
     print("| method | ms per step | x equal weights | x single task | peak memory of a step, MiB |")
     print("|---|---|---|---|---|")
     for name, of in sorted(times.items(), key=lambda item: statistics.median(item[1])):
@@ -164,34 +177,28 @@ def of_sizes(rounds: int, device: torch.device) -> None:
 
 def sized(size: int, device: torch.device) -> Stepper:
     """Users and items half and half; triplets over ``TOUCHED`` random rows of a step, with repetitions."""
-    nodes = NodeTypes({USER: size // 2, ITEM: size // 2})
     generator = np.random.default_rng(0)
     steps = []
     for _ in range(STEPS * 4):
         rows = np.sort(generator.choice(size, TOUCHED, replace=False))
         everything = generator.permutation(np.resize(np.arange(TOUCHED), 9 * BATCH))
-        parts = torch.split(torch.from_numpy(rows[everything]), BATCH)
-        (batch,) = batches([Triplets(*parts[3 * t : 3 * t + 3]) for t in range(3)], BATCH, size)
+        columns = iter(torch.split(torch.from_numpy(rows[everything]), BATCH))
+        tasks = [Examples({name: next(columns) for name in (HEADS, TAILS, NEGATIVES)}) for _ in range(3)]
+        (batch,) = batches(iter([tasks]), size)
         steps.append(batch.to(device))
     none = np.zeros(1, dtype=np.int64)
     relations = [Relation(name, USER, ITEM, none, none, size // 2, size // 2) for name in ("main", "side", "other")]
-    encoder = plugins.load("encoders", "mf")(nodes, relations, DIM, torch.Generator().manual_seed(0)).to(device)
-    rule = plugins.load("combiners", "pmtrec")([r.name for r in relations], nodes.sizes).to(device)
-    return Stepper(
-        Parts(encoder, [BPR(relation, nodes, DIM, n == 0) for n, relation in enumerate(relations)], rule), nodes, steps, device
-    )
+    data = [TaskData(relation.name, "ranking", relation) for relation in relations]
+    return Stepper(components(data, device, ("pmtrec", {})), steps, device)
 
 
 def on_gpu(tasks: Path) -> None:
     """No step of ours waits for the GPU, and where its time goes."""
     device = torch.device("cuda")
-    relations = load_relations(tasks)
-    nodes = NodeTypes.of(relations)
-    samples = [shifted(nodes, r, Sampler(r, 0).epoch(1, STEPS * BATCH)) for r in relations]
+    data = load_tasks(tasks)
     for loss in ("bpr", "sampled_softmax"):
-        parts = assemble(relations, 0, device, dim=DIM, encoder=("mf", {}), loss=(loss, {}), rule=("pmtrec", {}))
-        steps = [b.to(device) for b in batches(samples, BATCH, nodes.n_rows, [part.n_drawn for part in parts.losses])]
-        stepper = Stepper(parts, nodes, steps, device)
+        parts = components(data, device, ("pmtrec", {}), loss)
+        stepper = Stepper(parts, steps_of(parts, device), device)
         milliseconds(stepper, device)
         torch.cuda.set_sync_debug_mode("error")
         stepper.step()

@@ -28,17 +28,21 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 def ours(data: Data, rule: str) -> Answers:
-    """fit() as it is, but for the validation after each epoch, which the others do not make either."""
+    """The loop as it is, but for the validation after each epoch, which the others do not make either."""
     import pandas as pd
     import torch
 
-    from pipeline import plugins, training
-    from pipeline.assembly import assemble
+    from pipeline import plugins
     from pipeline.data.relation import Relation
-    from pipeline.data.splitting import Split
-    from pipeline.evaluation import ItemLists, per_user
+    from pipeline.data.split import Split
+    from pipeline.data.task_data import TaskData
+    from pipeline.evaluation.evaluator import metric_values, rank
+    from pipeline.ranking.top_k import ItemLists
+    from pipeline.training import loop
+    from pipeline.training.components import build
+    from pipeline.training.device import make_deterministic
 
-    training.make_deterministic(threads=1)
+    make_deterministic(threads=1)
     train_part, valid, test = (pd.DataFrame(data[part], columns=["user", "item"]) for part in ("train", "valid", "test"))
     split = Split(train_part, valid, test, int(data["n_users"]), int(data["n_items"]))
     side = [data[f"{name}_pairs"] for name in data["side"]]
@@ -50,20 +54,21 @@ def ours(data: Data, rule: str) -> Answers:
         for name, pairs, (head, tail), (n_heads, n_tails) in zip(data["side"], side, kinds, sizes, strict=True)
     ]
     cpu = torch.device("cpu")
-    parts = assemble(relations, 0, cpu, dim=DIM, encoder=("mf", {}), loss=("bpr", {}), rule=(rule, {}))
-    no_validation = pd.DataFrame({"ndcg@20": [0.0]}), torch.empty(0)
-    training.per_user = lambda *_, **__: no_validation  # type: ignore[attr-defined]
+    tasks = [TaskData(relation.name, "ranking", relation) for relation in relations]
+    parts = build(tasks, 0, cpu, dim=DIM, encoder=("mf", {}), loss=("bpr", {}), rule=(rule, {}))
+    loop.rank = lambda *_, **__: None  # type: ignore[attr-defined, assignment]
+    loop.per_user = lambda *_, **__: pd.DataFrame({"ndcg@20": [0.0]})  # type: ignore[attr-defined]
     settings = {"optimizer": "adam", "lr": 5e-3, "weight_decay": 1.0, "batch_size": BATCH, "patience": 10**6, "seed": 0}
-    epochs = training.fit(parts.encoder, parts.combiner, parts.losses, relations, split, epochs=10**6, **settings)  # type: ignore[arg-type]
+    epochs = loop.train_epochs(parts.encoder, parts.combiner, parts.tasks, split, epochs=10**6, **settings)  # type: ignore[arg-type]
 
-    metrics = {name: plugins.load("metrics", name) for name in plugins.names("metrics")}
+    metrics = {name: plugins.load("metrics", name) for name in ("recall", "ndcg", "precision", "hit_rate", "mrr")}
     seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
     relevant = ItemLists.of([split.test], split.n_users, split.n_items)
 
     def evaluate() -> tuple[float, int]:
         embeddings = parts.encoder()
         users, items = embeddings.users.detach(), embeddings.items.detach()
-        seconds = timed(lambda: per_user(users, items, seen, relevant, metrics, [10, 20]))
+        seconds = timed(lambda: metric_values(rank(users, items, seen, relevant, 20), metrics, [10, 20], {}))
         return seconds, int((relevant.lengths() > 0).sum())
 
     def train() -> tuple[float, int]:

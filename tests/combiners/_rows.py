@@ -1,21 +1,21 @@
 """Row gradients by hand, and rules built for them."""
 
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from pipeline import plugins
-from pipeline.combiners._base import Combined, Combiner, RowGradients, Step
+from pipeline.combiners.base import Combined, Combiner, RowGradients, Step
+from pipeline.config.plugin_options import options_schema
 
 TABLES = {"user": 4, "item": 3}
 
 # Every rule at every granularity that it has: (rule, options).
 RULES: list[tuple[str, dict[str, Any]]] = []
-_COARSE = ("cagrad", "nash_mtl", "upgrad")
-_NONE = ("single_task", "equal_weights", "static_weights", "graddrop", "uncertainty", "dwa", "famo", "stch")
 for _rule in plugins.names("combiners"):
-    _granularities = () if _rule in _NONE else ("global", "table") if _rule in _COARSE else ("global", "table", "entity")
-    RULES += [(_rule, {"granularity": granularity}) for granularity in _granularities] or [(_rule, {})]
+    _schema = options_schema(plugins.load("combiners", _rule))
+    _granularity = _schema.model_fields.get("granularity")
+    RULES += [(_rule, {"granularity": one}) for one in get_args(_granularity.annotation)] if _granularity else [(_rule, {})]
 
 
 def row_gradients(values: list[list[list[float]]], present: list[list[bool]] | None = None) -> RowGradients:

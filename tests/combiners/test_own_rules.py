@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.combiners._base import RowGradients
+from pipeline.combiners.base import RowGradients
 from tests.combiners._rows import TABLES, build, combine, random_rows, row_gradients, step
 
 TWO = row_gradients([[[3.0, 0.0]], [[0.0, 1.0]]])

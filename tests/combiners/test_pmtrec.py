@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.combiners._base import Combined, RowGradients
+from pipeline.combiners.base import Combined, RowGradients
 from pipeline.combiners.pmtrec import PMTRec
 from tests.combiners._rows import TABLES, build, combine, random_rows, row_gradients, step
 

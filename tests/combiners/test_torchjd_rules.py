@@ -12,8 +12,8 @@ import torch
 import torchjd.aggregation as jd
 from torch import Tensor
 
-from pipeline.combiners._base import RowGradients
 from pipeline.combiners._torchjd import seeded
+from pipeline.combiners.base import RowGradients
 from tests.combiners._rows import build, combine, random_rows, row_gradients, step
 
 DENSE: dict[str, Callable[[], Any]] = {

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.preprocessing import Processed, preprocess
+from pipeline.data.preprocessing import preprocess
+from pipeline.data.processed import Processed
 from pipeline.data.splitting import Splitting
 from pipeline.data.tables import RawRelation, RawTables
 from pipeline.errors import InputError
@@ -70,14 +71,14 @@ def test_one_item_is_refused() -> None:
     one = RawTables(tables.interactions.head(1), {})
     with pytest.raises(InputError) as refused:
         run(one)
-    expected = "preprocess: there is one item, so nothing to rank. Fix: bring more items, or keep more interactions"
+    expected = "preprocess: there is only one item, so nothing to rank. Fix: add items, or keep more interactions"
     assert str(refused.value) == expected
 
 
 def test_nothing_left_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         run(raw(), k=50)
-    expected = "preprocess: no interaction is left. Fix: lower preprocess.k_core or preprocess.min_rating"
+    expected = "preprocess: no interactions are left. Fix: lower preprocess.k_core or preprocess.min_rating"
     assert str(refused.value) == expected
 
 
@@ -143,14 +144,14 @@ def test_cold_users_and_items_follow_the_rule(cold: str, n_test: int, caplog: py
     rows = [(*pair, part) for part, pairs in (("train", train), ("valid", valid), ("test", test)) for pair in pairs]
     log = pd.DataFrame(rows, columns=["user_id", "item_id", "part"]).astype("str")
     assert len(run(RawTables(log, {}), method="given", cold=cold).split.test) == n_test
-    assert "test: 2 of 3 interactions are of users (1) or items (1) that are not in train" in caplog.text
+    assert "test: 2 of 3 interactions have cold-start users (1) or items (1)" in caplog.text
 
 
 def test_links_with_oneself_are_dropped_and_weights_stay_with_their_links() -> None:
     links = pd.DataFrame({"head_id": ["u1", "u1", "u2"], "tail_id": ["u1", "u2", "gone"], "weight": [1.0, 2.0, 3.0]})
     links = links.astype({"head_id": "str", "tail_id": "str"})
     side = run(RawTables(raw().interactions, {"friends": RawRelation("user", "user", links, "undirected")})).sides["friends"]
-    assert side.form == "undirected"
+    assert side.kind == "undirected"
     assert side.links.weights is not None
     assert side.links.weights.tolist() == [2.0]
     assert side.links.n_edges == 1
@@ -158,7 +159,7 @@ def test_links_with_oneself_are_dropped_and_weights_stay_with_their_links() -> N
 
 def test_an_empty_part_is_refused() -> None:
     log = raw().interactions.drop_duplicates("user_id")
-    with pytest.raises(InputError, match=r"preprocess: the part valid is empty\. Fix: change preprocess\.split"):
+    with pytest.raises(InputError, match=r"preprocess: the valid part is empty\. Fix: change preprocess\.split"):
         run(RawTables(log, {}))
 
 
@@ -178,4 +179,4 @@ def test_the_nodes_of_a_type_are_those_of_all_its_relations() -> None:
 def test_own_parts_that_are_split_anew_are_said_so(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     run(RawTables(raw().interactions.assign(part="train"), {}))
-    assert "own train, valid and test are pooled and split anew (preprocess.split is random)" in caplog.text
+    assert "own train, valid and test are pooled and split again (preprocess.split is random)" in caplog.text

@@ -11,7 +11,7 @@ def test_numbers_out_of_range_are_refused() -> None:
 
 
 def test_unequal_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="must be equal vectors"):
+    with pytest.raises(ValueError, match="must be equally long vectors"):
         Relation("r", USER, ITEM, np.zeros(2, np.int64), np.zeros(1, np.int64), 1, 1)
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.description import Description
 from pipeline.data.tables import RawTables
 from pipeline.datasets.custom import custom
 
@@ -14,7 +13,7 @@ FRIENDS = "a,b,strength\nu1,u2,0.5\nu2,u3,2\n"
 
 def read(folder: Path, interactions: dict[str, Any], relations: dict[str, Any] | None = None) -> RawTables:
     """As the stages do: fetch into a folder, then read that folder."""
-    dataset = custom(Description.model_validate({"interactions": interactions, "relations": relations or {}}))
+    dataset = custom({"interactions": interactions, "relations": relations or {}})
     raw = folder / "raw"
     raw.mkdir()
     dataset.fetch(raw)

@@ -80,7 +80,7 @@ def test_an_own_split_and_relations(tmp_path: Path) -> None:
     friends = {"path": written(tmp_path, FRIENDS, "f.csv"), "between": ["user", "user"], "head": "a", "tail": 2, "weight": 3}
     found = read(tmp_path, {"path": clicks, "valid": held, "test": held} | COLUMNS, {"friends": friends})
     assert found.interactions["part"].tolist() == ["train", "train", "valid", "valid", "test", "test"]
-    assert found.relations["friends"].form == "undirected"
+    assert found.relations["friends"].kind == "undirected"
     assert found.relations["friends"].table.to_dict("list") == {
         "head_id": ["u1", "u2"],
         "tail_id": ["u2", "u3"],
@@ -125,5 +125,5 @@ def test_whole_numbers_that_parquet_holds_as_floats_are_no_other_ids(tmp_path: P
     assert found.to_dict("list") == {"user_id": ["25000000000", "8000000000"], "item_id": ["1", "2"], "rating": [4.5, 3.0]}
     (tmp_path / "raw").rename(tmp_path / "second")
     pd.DataFrame({"u": [2.0**60], "i": [1.0]}).to_parquet(tmp_path / "f.parquet")
-    with pytest.raises(InputError, match=r"f\.parquet u: holds whole numbers too large for double\. Fix: write it as text"):
+    with pytest.raises(InputError, match=r"f\.parquet u: holds integers too large for double\. Fix: store it as text"):
         read(tmp_path, {"path": str(tmp_path / "f.parquet"), "user": "u", "item": "i"})

@@ -12,7 +12,7 @@ from tests.datasets._custom import CLICKS, COLUMNS, FRIENDS, read, written
 
 RATING = "a finite number"
 SECONDS = "a whole number of seconds"
-UNITS = ", or name its unit (s, ms, us, ns, iso)"
+UNITS = ", or set its unit (s, ms, us, ns, iso)"
 
 BAD_FIELDS = [
     *(
@@ -29,8 +29,8 @@ BAD_FIELDS = [
     ),
     ("user", "", "an id"),
     ("item", "", "an id"),
-    ("user", '"a\nb"', "an id in one line (a quote may be left open)"),
-    ("item", '"a\r\nb"', "an id in one line (a quote may be left open)"),
+    ("user", '"a\nb"', "an id without line breaks (a quote may be unclosed)"),
+    ("item", '"a\r\nb"', "an id without line breaks (a quote may be unclosed)"),
 ]
 
 
@@ -51,24 +51,24 @@ def test_a_wrong_field_is_named_with_its_row(tmp_path: Path, field: str, value: 
 
 
 BAD_FILES: list[tuple[bytes | str, dict[str, Any], str]] = [
-    ("", {}, ": is empty. Fix: write the table into it"),
-    ("user,item,stars,when\n", {}, ": has no rows. Fix: write the table into it"),
+    ("", {}, ": is empty. Fix: provide a file with at least one row"),
+    ("user,item,stars,when\n", {}, ": has no rows. Fix: provide a file with at least one row"),
     (CLICKS + "u3,i3,4\n", {}, ":4: 3 fields instead of 4. Fix: write 4 fields separated by ','"),
     (CLICKS + "u3,i3,4,1700000000,more\n", {}, ":4: 5 fields instead of 4. Fix: write 4 fields separated by ','"),
     (CLICKS + "u3\n", {}, ":4: 1 fields instead of 4. Fix: write 4 fields separated by ','"),
     (CLICKS.replace("stars", "rating"), {}, ": has no column 'stars'. Fix: use a valid name (valid: user, item, rating, when)"),
     (CLICKS.replace("user", "users"), {}, ": has no column 'user'. Fix: write 'users' (valid: users, item, stars, when)"),
     (CLICKS.replace("user", "User"), {}, ": has no column 'user'. Fix: write 'User' (valid: User, item, stars, when)"),
-    (CLICKS.replace("stars", "user"), {}, ": has 2 columns 'user'. Fix: write the place of the one you mean, counted from 1"),
-    (CLICKS, {"separator": ";"}, ": has one field a row when split by ';'. Fix: name its separator"),
-    (CLICKS, {"separator": "\t"}, ": has one field a row when split by '\\t'. Fix: name its separator"),
-    (CLICKS, {"separator": "::"}, ": has one field a row when split by '::'. Fix: name its separator"),
-    (CLICKS, {"user": 5}, ": has 4 columns, none at place 5. Fix: count from 1"),
-    (CLICKS, {"header": False}, ": has no header that names 'user'. Fix: write the place of the column, counted from 1"),
-    (CLICKS.encode("utf-16"), {}, ":1: is not utf-8 text. Fix: save it so, or name its encoding"),
-    (CLICKS.replace("u1", "ü").encode("latin-1"), {}, ":2: is not utf-8 text. Fix: save it so, or name its encoding"),
-    (CLICKS.replace("NA", "é").encode("cp1252"), {}, ":3: is not utf-8 text. Fix: save it so, or name its encoding"),
-    (CLICKS.replace("u1", "ü"), {"encoding": "ascii"}, ":2: is not ascii text. Fix: save it so, or name its encoding"),
+    (CLICKS.replace("stars", "user"), {}, ": has 2 columns 'user'. Fix: use the number of the intended column, counted from 1"),
+    (CLICKS, {"separator": ";"}, ": has only one field per row when split at ';'. Fix: set its separator"),
+    (CLICKS, {"separator": "\t"}, ": has only one field per row when split at '\\t'. Fix: set its separator"),
+    (CLICKS, {"separator": "::"}, ": has only one field per row when split at '::'. Fix: set its separator"),
+    (CLICKS, {"user": 5}, ": has 4 columns, but column 5 is requested. Fix: use 1 to 4"),
+    (CLICKS, {"header": False}, ": has no header in which to find 'user'. Fix: use the column number, counted from 1"),
+    (CLICKS.encode("utf-16"), {}, ":1: is not utf-8 text. Fix: convert the file, or set its encoding"),
+    (CLICKS.replace("u1", "ü").encode("latin-1"), {}, ":2: is not utf-8 text. Fix: convert the file, or set its encoding"),
+    (CLICKS.replace("NA", "é").encode("cp1252"), {}, ":3: is not utf-8 text. Fix: convert the file, or set its encoding"),
+    (CLICKS.replace("u1", "ü"), {"encoding": "ascii"}, ":2: is not ascii text. Fix: convert the file, or set its encoding"),
     ('user,item,stars,when\n"u1,007,4.5,1700000000\n', {}, ":2: 1 fields instead of 4. Fix: write 4 fields separated by ','"),
     (
         "1::2\n3::4::5\n",
@@ -113,10 +113,7 @@ def test_empty_lines_are_dropped_and_counted_and_rows_keep_their_numbers(
 @pytest.mark.parametrize(
     ("field", "value", "asked"),
     [
-        *(
-            ("strength", value, "a number above 0, at most 1e100")
-            for value in ("", "0", "-1", "nan", "inf", "x", "-0.0", "1e308")
-        ),
+        *(("strength", value, "a number > 0 and <= 1e100") for value in ("", "0", "-1", "nan", "inf", "x", "-0.0", "1e308")),
         ("a", "", "an id"),
         ("b", "", "an id"),
     ],
@@ -136,8 +133,8 @@ def test_a_column_without_a_good_value_is_one_fault_and_many_faults_are_counted(
     path = written(tmp_path, "user,item,stars,when\n" + rows)
     with pytest.raises(InputError) as refused:
         read(tmp_path, {"path": path} | COLUMNS)
-    fix = "write a whole number of seconds between 1970 and now, or name its unit (s, ms, us, ns, iso)"
-    assert str(refused.value) == f"{path} timestamp: all 1,000 values are wrong, the first is '1700000000000'. Fix: {fix}"
+    fix = "write a whole number of seconds between 1970 and now, or set its unit (s, ms, us, ns, iso)"
+    assert str(refused.value) == f"{path} timestamp: all 1,000 values are invalid, the first is '1700000000000'. Fix: {fix}"
     (tmp_path / "raw").rename(tmp_path / "first")
     path = written(tmp_path, CLICKS + "u,i,x,1700000000\n" * 50)
     with pytest.raises(InputError) as refused:
@@ -148,7 +145,7 @@ def test_a_column_without_a_good_value_is_one_fault_and_many_faults_are_counted(
 
 def test_parquet_of_another_type_or_broken(tmp_path: Path) -> None:
     pd.DataFrame({"u": [["a"], ["b"]], "i": ["x", "y"]}).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(InputError, match=r"t\.parquet u: is of type list.*\. Fix: write it as text or numbers"):
+    with pytest.raises(InputError, match=r"t\.parquet u: is of type list.*\. Fix: store it as text or numbers"):
         read(tmp_path, {"path": str(tmp_path / "t.parquet"), "user": "u", "item": "i"})
     (tmp_path / "raw").rename(tmp_path / "first")
     with pytest.raises(InputError, match=r"broken\.parquet: cannot be read as Parquet"):
@@ -162,7 +159,7 @@ def test_parquet_of_another_type_or_broken(tmp_path: Path) -> None:
 def test_places_without_a_file(tmp_path: Path) -> None:
     for address, error, line in (
         (str(tmp_path / "none.csv"), InputError, r"none\.csv: there is no such file\. Fix: correct its path"),
-        (str(tmp_path), InputError, r": is a folder\. Fix: write the path of a file"),
+        (str(tmp_path), InputError, r": is a folder\. Fix: use the path of a file"),
         ("gopher://host/file.csv", InputError, r"cannot be opened: Protocol not known: gopher"),
         ("http://127.0.0.1:9/clicks.csv", MachineError, r"cannot be read: .*Fix: check the network and try again"),
     ):
@@ -183,29 +180,29 @@ def packed_wrong(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "changes", "line"),
     [
-        (packed_wrong(CLICKS.encode() * 1000), {}, ": cannot be unpacked ("),
-        (b"\x1f\x8b no gzip", {}, ": cannot be unpacked ("),
-        (b"BZh no bzip2 at all", {}, ": cannot be unpacked ("),
+        (packed_wrong(CLICKS.encode() * 1000), {}, ": cannot be decompressed ("),
+        (b"\x1f\x8b no gzip", {}, ": cannot be decompressed ("),
+        (b"BZh no bzip2 at all", {}, ": cannot be decompressed ("),
         (b"PK\x03\x04 anything", {}, ": is a zip archive. Fix: write zip://<file in it>::"),
         (b"\xfd7zXZ\x00 anything", {}, ": is a xz archive. Fix: unpack it"),
         (b"PAR1 no table", {}, ": cannot be read as Parquet ("),
-        (bytes(range(128, 256)) * 50, {}, ":1: is not utf-8 text. Fix: save it so, or name its encoding"),
-        (b"user,item,stars,when\n\xff\n", {}, ":2: is not utf-8 text. Fix: save it so, or name its encoding"),
+        (bytes(range(128, 256)) * 50, {}, ":1: is not utf-8 text. Fix: convert the file, or set its encoding"),
+        (b"user,item,stars,when\n\xff\n", {}, ":2: is not utf-8 text. Fix: convert the file, or set its encoding"),
         ((CLICKS + "u,i\n").encode("utf-16"), {"encoding": "utf-16"}, ":4: 2 fields instead of 4. Fix: write 4 fields"),
-        (CLICKS.encode("utf-16") + b"\x00\xd8", {"encoding": "utf-16"}, ": is not utf-16 text. Fix: save it so"),
-        ("# graph\n1 2\n", {}, ": has one field a row when split by ','. Fix: name its separator"),
+        (CLICKS.encode("utf-16") + b"\x00\xd8", {"encoding": "utf-16"}, ": is not utf-16 text. Fix: convert the file"),
+        ("# graph\n1 2\n", {}, ": has only one field per row when split at ','. Fix: set its separator"),
         (
             "x,y\n" * 3,
             {"user": 1, "item": 2, "header": True, "rating": 3, "timestamp": None},
-            ": has 2 columns, none at place 3.",
+            ": has 2 columns, but column 3 is requested.",
         ),
         (
             CLICKS.replace("1700000000", "1600"),
             {"unit": "ms"},
-            "all lie before 1990, the last on 1970-01-20. Fix: name the unit",
+            "all lie before 1990, the latest on 1970-01-20. Fix: correct the unit",
         ),
-        ("user,item,stars,when\nu,i,4,now\n", {"unit": "iso"}, ":2 timestamp: found 'now'. Fix: write a date and time"),
-        ("user,item,stars,when\nu,i,4,2023-13-40\n", {"unit": "iso"}, ":2 timestamp: found '2023-13-40'. Fix: write a date"),
+        ("user,item,stars,when\nu,i,4,now\n", {"unit": "iso"}, ":2 timestamp: found 'now'. Fix: write an ISO 8601 date"),
+        ("user,item,stars,when\nu,i,4,2023-13-40\n", {"unit": "iso"}, ":2 timestamp: found '2023-13-40'. Fix: write an ISO"),
     ],
 )
 def test_what_is_no_table_is_refused_in_one_short_line(
@@ -224,7 +221,7 @@ def test_a_line_stays_short_whatever_was_found(tmp_path: Path) -> None:
     rows = "".join(f"{n},b\n" for n in range(20_000))
     path = written(tmp_path, f'user,item\n"a,1\n{rows}","x"\n')
     with pytest.raises(
-        InputError, match=r"clicks\.csv:2 user_id: found 'a,1.*characters\)\. Fix: write an id in one line"
+        InputError, match=r"clicks\.csv:2 user_id: found 'a,1.*characters\)\. Fix: write an id without line breaks"
     ) as one:
         read(tmp_path, {"path": path, "user": "user", "item": "item"})
     (tmp_path / "raw").rename(tmp_path / "first")

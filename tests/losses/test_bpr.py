@@ -4,6 +4,7 @@ import torch
 
 from pipeline.losses.bpr import BPR
 from tests.losses._batch import NODES, TASK, of
+from tests.toy import triplets
 
 
 def test_mean_of_minus_log_sigmoid_of_the_margin() -> None:
@@ -20,7 +21,7 @@ def test_a_huge_margin_does_not_overflow() -> None:
     one, loss = torch.tensor([[1e4]]), BPR(TASK, NODES, 1, True)
     assert of(loss, one, -one, one).item() == 2e8
     gradient = torch.zeros(2, 1)
-    positions = (torch.tensor([0]), torch.tensor([1]), torch.tensor([0]))
+    positions = triplets([0], [1], [0])
     assert loss.closed_form(torch.tensor([[1e4], [-1e4]]), positions, gradient) == 2e8
     assert gradient.isfinite().all()
 

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.data.examples import HEADS, NEGATIVES, TAILS
 from pipeline.data.relation import NodeTypes, Relation
 from pipeline.losses.sampled_softmax import SampledSoftmax
-from pipeline.sampling import Negatives, Sampler
+from pipeline.tasks._triplets import Negatives, TripletSampler
+from tests.toy import tasks_of, triplets
 
-TASK = Relation("recommendation", "user", "item", np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), 3, 4)
+RELATION = Relation("recommendation", "user", "item", np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), 3, 4)
+(TASK,) = tasks_of([RELATION])
 NODES = NodeTypes({"user": 3, "item": 4})
 ROWS = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0], [1.0, 1.0], [2.0, 0.0], [0.0, 1.0], [3.0, -1.0]], dtype=torch.float64)
-HEADS, TAILS, NEGATIVES = [0, 1], [3, 4], [5, 4]  # items start at row 3
-AT = (torch.tensor(HEADS), torch.tensor(TAILS), torch.tensor(NEGATIVES))
+AT = triplets([0, 1], [3, 4], [5, 4])  # items start at row 3
 NAMES = torch.arange(7)
 
 
@@ -69,21 +71,21 @@ def test_estimates_the_full_softmax(options: dict[str, Any], negatives: Negative
     rows = torch.randn(n_users + n_items, 8, generator=generator, dtype=torch.float64)
     rows[:n_users, 0] += 3
     rows[n_users:, 0] += torch.linspace(3, -3, n_items, dtype=torch.float64)  # item 0 is the most popular
-    q = Sampler(task, 0, negatives).proposal
+    q = TripletSampler(tasks_of([task])[0], nodes, 0, negatives=negatives).proposal
     drawn = torch.from_numpy(rng.choice(n_items, batch, p=q)) + n_users
-    at = (torch.from_numpy(task.heads), torch.from_numpy(task.tails) + n_users, drawn)
-    part = SampledSoftmax(task, nodes, 8, True, temperature=0.5, **options)
-    part.know_proposal(None if q is None else torch.from_numpy(q))
+    at = triplets(torch.from_numpy(task.heads), torch.from_numpy(task.tails) + n_users, drawn)
+    part = SampledSoftmax(tasks_of([task])[0], nodes, 8, True, temperature=0.5, **options)
+    part.set_proposal(None if q is None else torch.from_numpy(q))
     found = part(rows, at, torch.arange(n_users + n_items))
     unit = torch.nn.functional.normalize(rows, dim=1)
-    full = torch.nn.functional.cross_entropy(unit[at[0]] @ unit[n_users:].T / 0.5, torch.from_numpy(task.tails))
+    full = torch.nn.functional.cross_entropy(unit[at[HEADS]] @ unit[n_users:].T / 0.5, torch.from_numpy(task.tails))
     assert found.item() == pytest.approx(full.item(), rel=0.02)
 
 
 def test_popular_draws_are_divided_by_how_often_they_are_expected() -> None:
     """2 draws: tail 4, which is item 1, is expected 2 * .5 times, tail 5, which is item 2, 2 * .3 times."""
     part = loss(temperature=1.0, normalize=False, n_negatives=2)
-    part.know_proposal(torch.tensor([0.1, 0.5, 0.3, 0.1], dtype=torch.float64))
+    part.set_proposal(torch.tensor([0.1, 0.5, 0.3, 0.1], dtype=torch.float64))
     first = -log(exp(score(0, 3)) / (exp(score(0, 3)) + exp(score(0, 5)) / 0.6 + exp(score(0, 4)) / 1.0))
     second = -log(exp(score(1, 4)) / (exp(score(1, 4)) + exp(score(1, 5)) / 0.6))
     assert part(ROWS, AT, NAMES).item() == pytest.approx((first + second) / 2)
@@ -97,13 +99,13 @@ def test_places_among_the_rows_of_a_step_are_no_numbers_of_tails(options: dict[s
     place = torch.empty_like(order)
     place[order] = torch.arange(7)
     part = loss(**options)
-    part.know_proposal(torch.tensor([0.1, 0.5, 0.3, 0.1], dtype=torch.float64))
-    found = part(ROWS[order], (place[AT[0]], place[AT[1]], place[AT[2]]), order)
+    part.set_proposal(torch.tensor([0.1, 0.5, 0.3, 0.1], dtype=torch.float64))
+    found = part(ROWS[order], triplets(*(place[AT[column]] for column in (HEADS, TAILS, NEGATIVES))), order)
     torch.testing.assert_close(found, part(ROWS, AT, NAMES))
 
 
 def test_candidates_that_are_all_the_own_tail_leave_a_loss_of_zero() -> None:
-    at = (torch.tensor([0]), torch.tensor([3]), torch.tensor([3]))
+    at = triplets([0], [3], [3])
     assert loss(in_batch=True)(ROWS, at, NAMES).item() == 0
 
 
@@ -120,7 +122,7 @@ def test_the_closed_form_is_autograds(options: dict[str, Any], scale: float) -> 
     """With repeated heads, tails and candidates, a candidate that is the own tail, and heads that are tails of others."""
     generator = torch.Generator().manual_seed(0)
     rows = scale * torch.randn(7, 4, generator=generator, dtype=torch.float64)
-    at = (torch.tensor([0, 1, 0, 2, 1]), torch.tensor([3, 4, 5, 3, 6]), torch.tensor([3, 6, 3, 4, 0]))
+    at = triplets([0, 1, 0, 2, 1], [3, 4, 5, 3, 6], [3, 6, 3, 4, 0])
     part = loss(**options)
     leaf = rows.clone().requires_grad_()
     value = part(leaf, at, NAMES)
@@ -148,8 +150,8 @@ def test_what_is_not_finite_shows_in_the_loss(wrong: float, normalize: bool) -> 
 
 
 def test_weights_of_pairs_count_in_how_often_a_tail_is_expected() -> None:
-    weighted = Relation("t", "user", "item", TASK.heads.copy(), TASK.tails.copy(), 3, 4, np.array([1.0, 2.0, 3.0, 2.0]))
+    weighted = Relation("t", "user", "item", RELATION.heads.copy(), RELATION.tails.copy(), 3, 4, np.array([1.0, 2.0, 3.0, 2.0]))
     for array in (weighted.heads, weighted.tails):
         array.flags.writeable = False  # as those that come from a Parquet file
-    share = SampledSoftmax(weighted, NODES, 2, True, in_batch=True).share
+    share = SampledSoftmax(tasks_of([weighted])[0], NODES, 2, True, in_batch=True).share
     assert share.tolist() == [0.0, 0.0, 0.0, 1 / 8, 5 / 8, 2 / 8, 0.0]

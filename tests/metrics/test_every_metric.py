@@ -3,7 +3,8 @@
 User A has hits at ranks 1 and 3 of 4 and 3 relevant items; user B has one hit at rank 2 and 1 relevant item; user C none of 2.
 """
 
-from math import log2
+from math import log, log2
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ import sklearn.metrics
 import torch
 
 from pipeline import plugins
+from pipeline.metrics.base import NOTHING, evaluate, needs
+from pipeline.ranking.top_k import ItemLists
+from tests.toy import interactions
 
 HITS = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.bool)
 N_RELEVANT = torch.tensor([3, 1, 2])
@@ -24,15 +28,60 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("metric", plugins.names("metrics"))
+# Two lists of a catalogue of 4: items 0 and 1, and item 1 alone. Item 0 has category a, item 1 a and b, item 2 b.
+LISTS: dict[str, Any] = {
+    "items": torch.tensor([[0, 1], [1, NOTHING]]),
+    "users": torch.tensor([0, 1]),
+    "n_items": 4,
+    "popularity": torch.tensor([4, 2, 1, 1]),
+    "history": ItemLists.of([interactions([(0, 0), (1, 2)])], 2, 4),
+    "attributes": {"category": ItemLists.of([interactions([(0, 0), (1, 0), (1, 1), (2, 1)])], 4, 2)},
+}
+OF_LISTS = {
+    "coverage": 2 / 4,
+    "popularity": (4 + 2 + 2) / 3,
+    "novelty": [(-log2(4 / 8) - log2(2 / 8)) / 2, -log2(2 / 8)],
+    "gini": (1 * 1 + 3 * 2) / (4 * 3),  # counts 0, 0, 1, 2 in ascending order
+    "diversity": [1 - 1 / 2, 0],
+    # The first user's tastes are (1, 0), the list's (1 + 1/2, 1/2) / 2; the second's (0, 1) and (1/2, 1/2).
+    "calibration": [-log(0.99 * 0.75 + 0.01), -log(0.99 * 0.5 + 0.01)],
+}
+
+
+@pytest.mark.parametrize("metric", BY_HAND)
 def test_by_hand(metric: str) -> None:
-    values = plugins.load("metrics", metric)(HITS, N_RELEVANT)
+    values = evaluate(plugins.load("metrics", metric), {"hits": HITS, "n_relevant": N_RELEVANT})
     torch.testing.assert_close(values, torch.tensor(BY_HAND[metric], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("metric", OF_LISTS)
+def test_of_lists_by_hand(metric: str) -> None:
+    values = evaluate(plugins.load("metrics", metric), LISTS)
+    torch.testing.assert_close(values, torch.tensor(OF_LISTS[metric], dtype=torch.float64))
+
+
+def test_every_metric_is_here() -> None:
+    assert {*BY_HAND, *OF_LISTS} == set(plugins.names("metrics"))
+
+
+def test_a_metric_that_needs_what_no_ranking_has_is_refused() -> None:
+    def wrong(hits: torch.Tensor, weather: torch.Tensor) -> torch.Tensor:
+        return hits
+
+    with pytest.raises(TypeError, match="wrong: needs 'weather', which no ranking has"):
+        needs(wrong)
+
+
+@pytest.mark.parametrize("metric", ["diversity", "calibration"])
+def test_a_metric_of_attributes_says_so_where_items_have_none(metric: str) -> None:
+    with pytest.raises(ValueError, match="the data set has no side table of items"):
+        evaluate(plugins.load("metrics", metric), LISTS | {"attributes": {}})
 
 
 @pytest.mark.parametrize("metric", ["ndcg", "mrr", "hit_rate", "precision"])
 def test_a_perfect_list_has_value_one(metric: str) -> None:
-    values = plugins.load("metrics", metric)(torch.ones(1, 3, dtype=torch.bool), torch.tensor([5]))
+    inputs = {"hits": torch.ones(1, 3, dtype=torch.bool), "n_relevant": torch.tensor([5])}
+    values = evaluate(plugins.load("metrics", metric), inputs)
     assert values.tolist() == [1.0]
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from stages import compare
 from tests.project import Project
 
 METHODS = ["single_task", "equal_weights", "pmtrec"]
@@ -22,16 +21,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         for method in METHODS:
             project.train(method)
             project.evaluate(method)
-            project.track(method)
-        project.run(
-            compare.main,
-            params="params.yaml",
-            processed="processed",
-            tasks="tasks",
-            results="results",
-            models="models",
-            out="reports",
-        )
+        project.track()
+        project.compare()
     return project
 
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline import tracking
-from pipeline.costs import PEAK_MEMORY, SECONDS
+from pipeline.artifacts import dvc_hash
 from pipeline.errors import IntegrityError, MachineError
-from pipeline.files import dvc_hash
-from stages import compare, train
+from pipeline.metric_names import PEAK_MEMORY, SECONDS
+from pipeline.tracking.run import LiveRun
+from stages import train
 from tests.project import Project
 from tests.sources import ROOT
 from tests.stages.conftest import METHODS
@@ -27,6 +27,7 @@ def test_the_leader_board_has_every_method(finished: Project) -> None:
     board = {file.stem: json.loads(file.read_text()) for file in (finished.root / "reports/leaderboard/demo").iterdir()}
     assert set(board) == set(METHODS)
     assert board["pmtrec"] == json.loads((finished.root / "results/demo/pmtrec/0/metrics.json").read_text())
+    assert "coverage@20" in board["pmtrec"]
     assert set(pd.read_csv(finished.root / "reports/leaderboard.csv")["method"]) == set(METHODS)
     text = (finished.root / "reports/leaderboard.md").read_text()
     assert all(f"| {method} | 1 |" in text for method in METHODS)
@@ -58,8 +59,8 @@ def test_the_comparison_is_a_run_above_those_of_its_trainings_and_knows_what_the
 def test_slices_show_ours_whatever_it_is_compared_with(project: Project) -> None:
     before = pd.read_csv(project.root / "reports/slices.csv")
     project.change_params(**{"against: null": "against: pmtrec"})
-    paths = {"processed": "processed", "tasks": "tasks", "results": "results", "models": "models", "out": "reports"}
-    project.run(compare.main, params="params.yaml", **paths)
+    project.check()
+    project.compare()
     pd.testing.assert_frame_equal(pd.read_csv(project.root / "reports/slices.csv"), before)
     assert set(pd.read_csv(project.root / "reports/leaderboard.csv")["baseline"].dropna()) == {"pmtrec"}
 
@@ -70,8 +71,10 @@ def test_metrics_are_the_means_of_the_values_per_user(finished: Project) -> None
     values = pd.read_parquet(result / "per_user.parquet")
     assert metrics["ndcg@20"] == pytest.approx(values["ndcg@20"].mean())
     of_users = {"recall", "ndcg", "precision", "hit_rate", "mrr"}
-    of_all = {"coverage", "popularity", "recall_head", "recall_middle", "recall_tail"}
+    of_all = {"coverage", "popularity"}
     assert {f"{name}@{k}" for name in of_users | of_all for k in (10, 20)} == set(metrics)
+    groups = json.loads((result / "item_groups.json").read_text())
+    assert set(groups) == {f"{group}@{k}" for group in ("head", "middle", "tail") for k in (10, 20)}
 
 
 def test_training_and_test_metrics_are_in_one_finished_run(finished: Project) -> None:
@@ -114,7 +117,7 @@ def test_attachments(finished: Project) -> None:
 
 def test_tracking_twice_changes_nothing(project: Project) -> None:
     before = [(run.info.run_id, run.data.metrics, len(run.outputs.model_outputs)) for run in project.runs()]
-    project.track("pmtrec")
+    project.track()
     assert [(run.info.run_id, run.data.metrics, len(run.outputs.model_outputs)) for run in project.runs()] == before
 
 
@@ -140,8 +143,9 @@ def test_one_and_two_threads_give_the_same_bits(project: Project, two_threads: N
 
 def test_other_cutoffs_update_the_same_run_and_leave_no_stale_metric(project: Project) -> None:
     project.change_params(**{"cutoffs: [10, 20]": "cutoffs: [5, 20]"})
+    project.check()
     project.evaluate("pmtrec")
-    project.track("pmtrec")
+    project.track()
     run = project.runs()[-1]
     assert len(project.runs()) == len(METHODS)
     assert np.isnan(run.data.metrics["test/ndcg_at_10"])
@@ -155,8 +159,9 @@ def test_outputs_without_a_run_get_one_that_is_marked_as_restored(
     (original,) = [run for run in project.runs() if run.info.run_name == "demo/pmtrec/0"]
     clone = finished.copy_to(project.root / "clone", without=["mlflow.db*", "mlartifacts"])
     monkeypatch.setenv("DVC_ROOT", str(clone.root))
-    clone.track("pmtrec")
-    (run,) = clone.runs()
+    clone.track()
+    assert len(clone.runs()) == len(METHODS)
+    (run,) = [run for run in clone.runs() if run.info.run_name == "demo/pmtrec/0"]
     assert run.data.tags["pmtrec.restored"] == "true"
     measured = {SECONDS, PEAK_MEMORY}  # of a training that ran; no file has it
     assert run.data.metrics == {name: value for name, value in original.data.metrics.items() if name not in measured}
@@ -172,7 +177,7 @@ def test_an_interrupted_run_is_ended_and_leaves_no_output(
     def stop(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(train, "save", stop)
+    monkeypatch.setattr(train, "save_learned", stop)
     project.change_params(**{"seeds:": "seeds:  "})
     shutil.rmtree(project.root / "models/demo/pmtrec/0")
     with pytest.raises(type(error)):
@@ -188,9 +193,9 @@ def test_a_dead_tracking_server_does_not_stop_training_but_track_says_so(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert dvc_hash(project.train("pmtrec")) == before
-    assert "Training goes on; the track stage writes the run later" in caplog.text
-    with pytest.raises(MachineError, match=r"^mlflow: .*Fix: see that http://127.0.0.1:9 can be used"):
-        project.track("pmtrec")
+    assert "Training continues; the track stage will log the run" in caplog.text
+    with pytest.raises(MachineError, match=r"^mlflow: .*Fix: make sure that http://127.0.0.1:9 is accessible"):
+        project.track()
 
 
 def test_a_damaged_input_is_refused(project: Project) -> None:
@@ -198,14 +203,14 @@ def test_a_damaged_input_is_refused(project: Project) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(IntegrityError, match="the bytes are not those that were written"):
+    with pytest.raises(IntegrityError, match="was modified or corrupted after it was written"):
         project.evaluate("pmtrec")
 
 
 def test_a_run_whose_process_was_killed_is_ended_by_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as killed:
-        killed.setattr(tracking.LiveRun, "finish", lambda _: None)
-        killed.setattr("pipeline.provenance.os.getpid", lambda: 2**22 + 1)  # no process has this number
+        killed.setattr(LiveRun, "finish", lambda _: None)
+        killed.setattr("pipeline.tracking.provenance.os.getpid", lambda: 2**22 + 1)  # no process has this number
         project.train("pmtrec")
     orphan = project.runs()[-1]
     assert orphan.info.status == "RUNNING"
@@ -220,7 +225,7 @@ def test_an_experiment_that_was_deleted_in_the_ui_comes_back(project: Project) -
     experiment = client.get_experiment_by_name("pmtrec-demo")
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
-    project.track("pmtrec")
+    project.track()
     restored = client.get_experiment_by_name("pmtrec-demo")
     assert restored is not None
     assert restored.lifecycle_stage == "active"
@@ -230,7 +235,7 @@ def test_an_experiment_that_was_deleted_in_the_ui_comes_back(project: Project) -
 
 def test_two_first_users_at_once_get_one_experiment(tmp_path: Path) -> None:
     """Both make the database; without a lock one of them would crash."""
-    code = "from pipeline.tracking_store import connect, experiment_of; print(experiment_of(connect(), 'demo'))"
+    code = "from pipeline.tracking.store import connect, experiment_of; print(experiment_of(connect(), 'demo'))"
     ours = os.environ | {"DVC_ROOT": str(tmp_path)}
     command = [sys.executable, "-c", code]
     with (
@@ -242,11 +247,17 @@ def test_two_first_users_at_once_get_one_experiment(tmp_path: Path) -> None:
 
 def test_a_baseline_goes_the_same_way(project: Project) -> None:
     """EASE has no embeddings: users are their histories, in the evaluation as in the model that MLflow serves."""
-    project.change_params(**{"methods:  # names of the section `combiners`, at the end\n": "methods:\n  - ease\n"})
+    project.change_params(
+        **{
+            "\nmethods:": "\nmethods:\n  - ease",
+            "  - single_task\n  - equal_weights\n  - pmtrec\n": "",
+            "method: pmtrec": "method: ease",
+        }
+    )
     project.check()
     project.train("ease")
     project.evaluate("ease")
-    project.track("ease")
+    project.track()
     (run,) = [run for run in project.runs() if run.info.run_name == "demo/ease/0"]
     assert {"valid/ndcg_at_20", "test/ndcg_at_20"} <= set(run.data.metrics)
     assert run.data.params["rule.l2"] == "100.0"

@@ -1,59 +1,50 @@
-"""Params and plug-ins that are edited while a pipeline runs."""
+"""Params and code that are edited while a pipeline runs."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save
 
-from pipeline import plugins
-from pipeline.errors import InputError
-from pipeline.files import dvc_hash
-from stages import download, evaluate, train
+from pipeline import fingerprint
+from pipeline.artifacts import dvc_hash, read_json, write_json
+from pipeline.errors import InputError, IntegrityError
+from pipeline.training.learning import Learned
+from pipeline.training.storage import save_learned
+from stages import train
 from tests.project import Project
 
 
 def test_a_training_works_by_what_check_wrote_whatever_becomes_of_params_while_it_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def edit_and_save(tensors: dict[str, torch.Tensor]) -> bytes:
-        if "lr: 5e-3" in (project.root / "params.yaml").read_text():
-            project.change_params(**{"lr: 5e-3": "lr: 6e-3"})
-        return save(tensors)
+    def edit_and_save(folder: Path, learned: Learned, about: dict[str, object]) -> None:
+        project.change_params(**{"lr: 5e-3": "lr: 6e-3"})
+        save_learned(folder, learned, about)
 
-    monkeypatch.setattr(train, "save", edit_and_save)
+    monkeypatch.setattr(train, "save_learned", edit_and_save)
     model = project.root / "models/demo/pmtrec/0"
     before = dvc_hash(model)
     shutil.rmtree(model)
     assert dvc_hash(project.train("pmtrec")) == before
 
 
-def test_a_plug_in_that_was_edited_since_check_is_refused_before_it_trains(
+def test_code_that_was_modified_since_check_is_refused_before_it_works(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(plugins, "sources", lambda _, name: {f"{name}.py": "0" * 64})
+        before.setattr(fingerprint, "_digest", lambda _: "0" * 64)
         project.check()
     shutil.rmtree(project.root / "models/demo/pmtrec/0")
-    with pytest.raises(InputError, match=r"combiners/pmtrec\.py: is not as it was when the stage check read it"):
-        project.train("pmtrec")
+    for work, stage in ((lambda: project.train("pmtrec"), "train"), (lambda: project.evaluate("pmtrec"), "evaluate")):
+        with pytest.raises(InputError) as refused:
+            work()
+        expected = f"stages.{stage}: code was modified after `check` recorded it. Fix: run dvc repro again"
+        assert str(refused.value) == expected
     assert not (project.root / "models/demo/pmtrec/0").exists()
-    with pytest.raises(InputError, match=r"datasets/demo\.py: is not as it was .* Fix: run dvc repro, whose stage check reads"):
-        project.run(download.main, record="checked/demo/download.json", out="raw")
 
 
-def test_params_that_change_while_a_stage_reads_them(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DVC would note the new value for an output of the old one."""
-
-    def edit_and_write(path: Path, content: object) -> None:
-        project.change_params(**{"cutoffs: [10, 20]": "cutoffs: [10, 20, 30]"})
-        path.write_text(json.dumps(content))
-
-    monkeypatch.setattr(evaluate, "write_json", edit_and_write)
-    result = project.root / "results/demo/pmtrec/0"
-    shutil.rmtree(result)
-    with pytest.raises(InputError, match="was changed while the stage ran, so its output is thrown away"):
-        project.evaluate("pmtrec")
-    assert not result.exists()
+def test_what_check_wrote_is_held_against_its_checksum(project: Project) -> None:
+    path = project.root / "checked/demo/methods/pmtrec.json"
+    write_json(path, read_json(path) | {"kind": "baselines"})
+    with pytest.raises(IntegrityError, match="was modified or corrupted after it was written"):
+        project.train("pmtrec")

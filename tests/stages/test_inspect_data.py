@@ -34,7 +34,7 @@ def test_a_bad_data_set_hides_neither_the_next_nor_any_fault(tmp_path: Path) -> 
     lines = [line for line in done.stderr.splitlines() if line.startswith("pmtrec: error:")]
     assert lines[0] == "pmtrec: error: bad.csv:202 user_id: found ''. Fix: write an id"
     assert lines[-2] == "pmtrec: error: ... and 11 more problems"
-    assert lines[-1] == "pmtrec: error: all 30 faults of tables are in problems.csv"
+    assert lines[-1] == "pmtrec: error: all 30 table errors are listed in problems.csv"
     assert pd.read_csv(tmp_path / "problems.csv")["row"].tolist() == list(range(202, 232))
     assert "\ngood\n" in done.stderr
     assert "changed no side task" in done.stderr
@@ -43,10 +43,10 @@ def test_a_bad_data_set_hides_neither_the_next_nor_any_fault(tmp_path: Path) -> 
 def test_what_preprocess_would_refuse_is_refused_here(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("user,item\na,x\nb,x\n")
     done = inspect(tmp_path, f"  one:\n    interactions: {{path: one.csv, {LOG}}}\n", "one")
-    fix = "bring more items, or keep more interactions"
+    fix = "add items, or keep more interactions"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
-        f"pmtrec: error: preprocess: there is one item, so nothing to rank. Fix: {fix}",
+        f"pmtrec: error: preprocess: there is only one item, so nothing to rank. Fix: {fix}",
     )
 
 

@@ -39,8 +39,7 @@ def test_a_defect_is_said_to_be_one() -> None:
     done = run("def main(): raise ValueError('no')")
     assert done.returncode == 70
     assert done.stderr == (
-        "pmtrec: error: ValueError: no: this is a defect of pmtrec. "
-        "Fix: set PMTREC_DEBUG=1, run again and report what it prints\n"
+        "pmtrec: error: ValueError: no: this is a bug in pmtrec. Fix: set PMTREC_DEBUG=1, run again and report what it prints\n"
     )
 
 
@@ -49,7 +48,7 @@ def test_a_full_disk_outside_of_an_output_is_the_machines_fault() -> None:
     done = run("def main(): open('/dev/full', 'w', buffering=1).write('x' * 10000 + chr(10))")
     assert (done.returncode, done.stderr) == (
         3,
-        "pmtrec: error: a temporary file: No space left on device. Fix: make room or give access\n",
+        "pmtrec: error: a temporary file: No space left on device. Fix: free disk space or grant write permission\n",
     )
 
 
@@ -66,7 +65,7 @@ def test_success_is_zero() -> None:
 def test_a_signal_ends_the_stage_and_removes_its_partial_output(tmp_path: Path, number: signal.Signals, code: int) -> None:
     program = f"""
 import pathlib, signal, time
-from pipeline.files import new_folder
+from pipeline.artifacts import new_folder
 from stages._stage import run
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell switches off for what it runs in the background
 def main():
@@ -93,7 +92,7 @@ run(main)
             "  - demmo\n",
             "datasets: there is no 'demmo'. Fix: write 'demo' (valid: amazon, demo, lastfm, yelp)",
         ),
-        ("  lr: 5e-3", "  lr: fast", "train.lr: found 'fast'. Fix: write a valid number"),
+        ("  lr: 5e-3", "  lr: fast", "train.lr: must be a valid number (found 'fast'). Fix: change it"),
     ],
 )
 def test_bad_params_are_refused_by_the_first_stage(tmp_path: Path, old: str, new: str, line: str) -> None:

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.artifacts import locked
+from pipeline.config.run_config import read_config
 from pipeline.errors import BusyError
-from pipeline.files import locked
-from pipeline.params import read_params
 from stages import tune
 from tests.project import Project
 
@@ -22,13 +22,13 @@ def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path
 
     text = (tmp_path / "params.yaml").read_text()
     assert text.startswith(before.rstrip("\n")), "comments and all else stay as they were"
-    found = read_params(tmp_path / "params.yaml").of(tmp_path / "params.yaml", "demo", "ease")
+    found = read_config(tmp_path / "params.yaml").resolved("demo", "ease")
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (experiment,) = [e for e in client.search_experiments() if e.name == "pmtrec-demo"]
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     assert set(runs) == {f"tune/{name}" for m in ("single_task", "ease") for name in (m, f"{m}/0", f"{m}/1")}
     parent = runs["tune/ease"]
-    assert parent.data.tags["best.combiners.ease.l2"] == str(found.combiners["ease"]["l2"])
+    assert parent.data.tags["best.baselines.ease.l2"] == str(found.baselines["ease"]["l2"])
     found_by = []
     for number in (0, 1):
         child = runs[f"tune/ease/{number}"]

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline import plugins
 from pipeline.data.relation import ITEM, USER, Relation
+from pipeline.data.task_data import TaskData, TrainingData
 from tests.toy import relation
 
 TRAIN = relation("recommendation", USER, ITEM, [(0, 0), (1, 2)], 3, 4)
@@ -15,8 +16,8 @@ def pairs(found: Relation) -> list[tuple[int, int]]:
 
 
 def build(task: str, *sides: Relation) -> Relation | None:
-    found: Relation | None = plugins.load("tasks", task)(TRAIN, {side.name: side for side in sides})
-    return found
+    found: TaskData | None = plugins.load("tasks", task).build(TrainingData(TRAIN, {side.name: side for side in sides}))
+    return None if found is None else found.relation
 
 
 def test_recommendation_is_the_training_interactions() -> None:
@@ -61,7 +62,11 @@ def test_a_side_task_does_not_depend_on_who_interacted_with_what(task: str) -> N
         relation("co_view", ITEM, "view", [(0, 0), (1, 0)], 4, 1),
     ]
     tables = {side.name: side for side in sides}
-    first = plugins.load("tasks", task)(TRAIN, tables)
+    first = plugins.load("tasks", task).build(TrainingData(TRAIN, tables)).relation
     other = Relation("recommendation", USER, ITEM, rng.integers(0, 3, 5), rng.integers(0, 4, 5), 3, 4)
-    second = plugins.load("tasks", task)(other, tables)
+    second = plugins.load("tasks", task).build(TrainingData(other, tables)).relation
     assert pairs(first) == pairs(second)
+
+
+def test_the_general_ranking_task_is_made_of_no_data_by_itself() -> None:
+    assert build("ranking", relation("social", USER, USER, [(0, 1)], 3, 3)) is None

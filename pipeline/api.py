@@ -1,0 +1,84 @@
+"""The library in a few calls, for a notebook: prepare a data set, train a method on it, recommend.
+
+The stages do the same in steps that DVC can keep, with tracking and an evaluation on the test part.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.preprocessing import preprocess
+from pipeline.data.processed import Processed
+from pipeline.data.relation import ITEM, USER
+from pipeline.data.splitting import Splitting
+from pipeline.data.task_data import TaskData
+from pipeline.datasets.base import open_dataset
+from pipeline.plugins import CUSTOM
+from pipeline.ranking.recommender import Recommender
+from pipeline.task_building import build_tasks
+from pipeline.training.learning import learn
+from pipeline.training.loop import Epoch
+
+__all__ = ["Prepared", "prepare", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a method learns from.
+
+    Attributes:
+        processed: The data set in numbers.
+        tasks: The main task first.
+    """
+
+    processed: Processed
+    tasks: Sequence[TaskData]
+
+
+def prepare(
+    dataset: str | Mapping[str, Any],
+    *,
+    min_rating: float | None = None,
+    k_core: int = 0,
+    splitting: Splitting | None = None,
+) -> Prepared:
+    """Read a data set, filter and split it, and build its tasks.
+
+    Args:
+        dataset: A file of pipeline/datasets/, or the description of a data set of your own, as in the section ``custom``.
+        min_rating: Interactions rated lower are dropped.
+        k_core: Every user and item has at least so many interactions.
+        splitting: How to hold out interactions; by default 80/10/10 per user, at random.
+
+    Raises:
+        PmtrecError: If the data cannot be had or are not what they must be.
+    """
+    plug_in, described = (dataset, None) if isinstance(dataset, str) else (CUSTOM, dataset)
+    opened = open_dataset(plug_in, described)
+    with tempfile.TemporaryDirectory() as folder:
+        opened.fetch(Path(folder))
+        raw = opened.read(Path(folder))
+    processed = preprocess(raw, min_rating=min_rating, k=k_core, splitting=splitting or Splitting())
+    return Prepared(processed, build_tasks(processed.split.train_relation(), processed.sides, features=processed.features))
+
+
+def train(data: Prepared, *, seed: int = 0, on_epoch: Callable[[Epoch], None] | None = None, **settings: Any) -> Recommender:
+    """Train embeddings on the training part, and choose the best epoch on the validation part.
+
+    Args:
+        data: Of ``prepare``.
+        seed: Of the initial embeddings and the samples.
+        on_epoch: Called as an epoch ends.
+        **settings: Of ``pipeline.training.learning.learn``: ``rule``, ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ...
+
+    Returns:
+        What recommends by raw ids. It masks training and validation items.
+
+    Raises:
+        DivergedError: If the training diverges.
+    """
+    split = data.processed.split
+    learned = learn(data.tasks, split, seed, on_epoch or (lambda _: None), **settings)
+    return Recommender.of(split, data.processed.ids[USER], data.processed.ids[ITEM], learned.tables)

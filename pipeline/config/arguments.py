@@ -1,0 +1,91 @@
+"""What params.yaml says, as the keyword arguments of the library: what the stages pass on."""
+
+from typing import Any
+
+from pipeline import plugins
+from pipeline.config.overrides import flat
+from pipeline.config.plugin_options import PlugIn, method_of, plugin_of
+from pipeline.config.run_config import RunConfig
+from pipeline.config.trial_build import TrialBuild
+from pipeline.errors import ParamsError
+
+__all__ = ["preprocess_arguments", "training", "Training"]
+
+Training = dict[str, Any]
+"""``kind``: ``"combiners"`` or ``"baselines"``; ``arguments``: of ``learn`` or ``learn_baseline``; ``plug_ins``: (kind, name)
+of those in use; ``params``: key path -> value, as a run shows them."""
+
+
+def preprocess_arguments(config: RunConfig) -> dict[str, Any]:
+    """Of ``pipeline.data.preprocessing.preprocess``; ``splitting`` are those of ``Splitting``."""
+    section = config.preprocess.model_dump(mode="json")
+    renamed = {"method": section.pop("split"), "seed": section.pop("split_seed")}
+    return {"min_rating": section.pop("min_rating"), "k": section.pop("k_core"), "splitting": {**renamed, **section}}
+
+
+def training(config: RunConfig, dataset: str, method: str, trial: TrialBuild | None = None) -> Training:
+    """Everything that determines what a method learns from a data set, as JSON: it is retrained exactly when this changes.
+
+    Args:
+        config: As it stands in the file.
+        dataset: A name in ``datasets``.
+        method: A name in ``methods``.
+        trial: Builds each plug-in once, so that its own checks are made.
+
+    Raises:
+        ParamsError: As ``read_config``.
+    """
+    resolved = config.resolved(dataset, method)
+    try:
+        return _training(resolved, method, trial)
+    except ParamsError as error:
+        if resolved is config:
+            raise
+        whose = f"(for {dataset}/{method}, after overrides and tune.space)"  # the file's own sections are checked first
+        raise ParamsError(*(f"{line} {whose}" for line in error.problems)) from error
+
+
+def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Training:
+    rule = method_of(config, method)
+    kind = plugins.method_kind(rule[0])
+    shown: dict[str, Any] = {"rule": _shown(rule), "preprocess": config.preprocess.model_dump(mode="json")}
+    if kind == "baselines":
+        return {"kind": kind, "arguments": {"baseline": rule}, "plug_ins": [(kind, rule[0])], "params": flat(shown)}
+    train = config.train
+    parts = {
+        "encoder": ("encoders", plugin_of(config, "encoders", train.encoder)),
+        "loss": ("losses", plugin_of(config, "losses", train.loss)),
+        "optimizer": ("optimizers", plugin_of(config, "optimizers", train.optimizer)),
+    }
+    task_losses = {
+        name: plugin_of(config, "losses", task.loss or train.loss, task.options)
+        for name, task in sorted(config.tasks.items())
+        if task.loss or task.options
+    }
+    if trial:
+        trial.check(kind, rule, config.place(kind, method))
+        for of_kind, plug_in in parts.values():
+            trial.check(of_kind, plug_in, config.place(of_kind, plug_in[0]))
+        for name, plug_in in task_losses.items():
+            trial.check("losses", plug_in, config.place("tasks", name, "options"))
+    plain = train.model_dump(mode="json", exclude={"encoder", "loss", "optimizer"})
+    chosen = {part: plug_in for part, (_, plug_in) in parts.items()}
+    shown |= {part: _shown(plug_in) for part, plug_in in (*chosen.items(), *((f"task.{n}", p) for n, p in task_losses.items()))}
+    shown |= {"train": train.model_dump(mode="json"), "build_tasks": config.build_tasks.model_dump(mode="json")}
+    in_use = [
+        (kind, rule[0]),
+        *((of_kind, of[0]) for of_kind, of in parts.values()),
+        *(("losses", p[0]) for p in task_losses.values()),
+    ]
+    return {
+        "kind": kind,
+        "arguments": {"rule": rule, **chosen, **plain, **({"task_losses": task_losses} if task_losses else {})},
+        "plug_ins": sorted(set(in_use)),
+        "params": flat(shown),
+    }
+
+
+def _shown(plug_in: PlugIn) -> dict[str, Any]:
+    """Options are not under the name of a rule, because methods share columns in MLflow."""
+    name, options = plug_in
+    return {"name": name, **options}

@@ -1,0 +1,87 @@
+"""Every name in params.yaml is that of something: a plug-in, a method, a task, a data set."""
+
+from typing import TYPE_CHECKING
+
+from pipeline import plugins
+from pipeline.errors import closest
+
+if TYPE_CHECKING:
+    from pipeline.config.run_config import RunConfig
+
+__all__ = ["name_problems"]
+
+_LIKE = "like"
+
+Use = tuple[str, list[str], list[str]]  # key path, names found there, valid names
+
+
+def name_problems(config: "RunConfig") -> list[str]:
+    """One line per name that stands for nothing, naming the closest that does."""
+    found = [
+        f"{config.place(key)}: there is no {name!r}.{closest(name, valid)}"
+        for key, names, valid in (*_uses(config), *_uses_of_plugins(config))
+        for name in names
+        if name not in valid and not (key == "methods" and _is_plugin(name))
+    ]
+    found += [
+        f"{config.place('methods')}: {name!r} has no section. Fix: add {plugins.method_kind(name)}.{name}: {{}}"
+        for name in config.methods
+        if name not in config.method_sections and _is_plugin(name)
+    ]
+    sections = (("encoders", config.train.encoder), ("losses", config.train.loss), ("optimizers", config.train.optimizer))
+    found += [
+        f"{config.place(kind, name)}: missing. Fix: add the section {kind}.{name} ({{}} for its defaults)"
+        for kind, name in sections
+        if name in plugins.names(kind) and name not in getattr(config, kind)
+    ]
+    return found + [
+        f"{config.place('custom', name)}: this name belongs to a built-in data set. Fix: choose another"
+        for name in config.custom
+        if name in plugins.names("datasets")
+    ]
+
+
+def _is_plugin(method: str) -> bool:
+    return method in plugins.names("combiners") or method in plugins.names("baselines")
+
+
+def _uses(config: "RunConfig") -> list[Use]:
+    methods = list(config.method_sections)
+    metrics = [f"{metric}@{k}" for k in config.evaluate.cutoffs for metric in config.evaluate.metrics]
+    sources, tasks = config.sources(), config.side_tasks()
+    return [
+        ("datasets", list(config.datasets), sorted({*sources, *config.overrides})),
+        *((f"overrides.{name}", [config.source(name)], sources) for name in config.overrides),
+        *((f"overrides.{name}.methods", list(one.methods), methods) for name, one in config.overrides.items()),
+        ("methods", list(config.methods), methods),
+        ("build_tasks.leave_out", list(config.build_tasks.leave_out), tasks),
+        ("build_tasks.placebo", list(config.build_tasks.placebo), tasks),
+        ("tasks", list(config.tasks), [plugins.MAIN_TASK, *tasks]),
+        ("compare.method", [config.compare.method], methods),
+        ("compare.metric", [config.compare.metric], metrics),
+        ("compare.against", [config.compare.against or config.methods[0]], list(config.methods)),
+        ("tune.methods", list(config.tune.methods), methods),
+        *(
+            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), tasks)
+            for name, options in config.combiners.items()
+        ),
+    ]
+
+
+def _uses_of_plugins(config: "RunConfig") -> list[Use]:
+    uses: list[Use] = [
+        ("train.encoder", [config.train.encoder], plugins.names("encoders")),
+        ("train.loss", [config.train.loss], plugins.names("losses")),
+        ("train.optimizer", [config.train.optimizer], plugins.names("optimizers")),
+        ("evaluate.metrics", list(config.evaluate.metrics), plugins.names("metrics")),
+        *((f"tasks.{name}.loss", [task.loss], plugins.names("losses")) for name, task in config.tasks.items() if task.loss),
+    ]
+    for kind in ("encoders", "losses", "optimizers", "combiners", "baselines"):
+        sections = getattr(config, kind)
+        uses.append((kind, [name for name, options in sections.items() if _LIKE not in options], plugins.names(kind)))
+        uses += [
+            (f"{kind}.{name}.{_LIKE}", [options[_LIKE]], [other for other in sections if other != name])
+            for name, options in sections.items()
+            if _LIKE in options
+        ]
+    return uses

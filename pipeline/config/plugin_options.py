@@ -1,0 +1,70 @@
+"""Plug-in options: the keyword-only parameters of a constructor are the valid keys of its section."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import pydantic
+from pydantic import BaseModel
+
+from pipeline import plugins
+from pipeline.config.run_config import LIKE, RunConfig
+from pipeline.config.validation_errors import error_lines
+from pipeline.errors import ParamsError
+from pipeline.strict_model import StrictModel
+
+__all__ = ["PlugIn", "method_of", "options_schema", "plugin_of"]
+
+PlugIn = tuple[str, dict[str, Any]]
+"""The file of a plug-in, and all its options, also those that params.yaml leaves at their defaults."""
+
+
+def method_of(config: RunConfig, name: str) -> PlugIn:
+    """The rule or baseline of a method: the file of that name, or that of the method it is ``like``.
+
+    ``{like: pmtrec, focus: none}`` is the rule and the options of the method pmtrec, with one changed.
+
+    Raises:
+        ParamsError: As ``read_config``.
+    """
+    kind = "baselines" if name in config.baselines else "combiners"
+    rule, options, names = name, dict(config.method_sections[name]), [name]
+    while LIKE in options:
+        rule = options.pop(LIKE)
+        names.append(rule)
+        if rule in names[:-1]:
+            chain = " -> ".join(names)
+            raise ParamsError(f"{config.place(kind, name)}: `like` forms a cycle: {chain}. Fix: name a rule or a baseline")
+        options = config.method_sections[rule] | options
+    return rule, _checked(config, kind, rule, options, name)
+
+
+def plugin_of(config: RunConfig, kind: str, name: str, changes: Mapping[str, Any] | None = None) -> PlugIn:
+    """An encoder, a loss or an optimiser with its options, some of them changed.
+
+    Raises:
+        ParamsError: As ``read_config``.
+    """
+    return name, _checked(config, kind, name, {**getattr(config, kind).get(name, {}), **(changes or {})}, name)
+
+
+def _checked(config: RunConfig, kind: str, plug_in: str, options: dict[str, Any], section: str) -> dict[str, Any]:
+    schema = options_schema(plugins.load(kind, plug_in))
+    try:
+        return dict(schema.model_validate(options))
+    except pydantic.ValidationError as error:
+        place = ".".join((*([config._place] if config._place else []), kind, section))
+        raise ParamsError(*error_lines(config.path, error, schema, place)) from error
+
+
+@cache
+def options_schema(factory: Callable[..., Any]) -> type[BaseModel]:
+    """Keys, types and defaults of the options of a plug-in."""
+    parameters = inspect.signature(factory, eval_str=True).parameters.values()
+    fields: dict[str, Any] = {
+        p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters if p.kind is p.KEYWORD_ONLY
+    }
+    if bare := [name for name, (annotation, _) in fields.items() if annotation is inspect.Parameter.empty]:
+        raise TypeError(f"{factory.__name__}: option {bare[0]} has no type annotation")
+    return pydantic.create_model("Options", __base__=StrictModel, **fields)

@@ -1,0 +1,70 @@
+"""What params.yaml says of the search for settings."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline import plugins
+from pipeline.config.arguments import Training, training
+from pipeline.config.overrides import flat
+from pipeline.config.plugin_options import method_of
+from pipeline.config.run_config import RunConfig
+from pipeline.search_space import Range, Space
+
+__all__ = ["nested", "search_name", "space_of", "start_values", "training_with"]
+
+
+def space_of(config: RunConfig, method: str) -> Space:
+    """Search space of a method: its own keys and ``tune.space``, unless it is a baseline (no ``train``, encoder or loss)."""
+    rule, _ = method_of(config, method)
+    general = {} if plugins.method_kind(rule) == "baselines" else config.tune.space
+    return {**general, **config.tune.methods.get(method, {})}
+
+
+def start_values(config: RunConfig, dataset: str, method: str) -> dict[str, Any]:
+    """Current values of the keys of the space, except those left at their defaults or not among the choices."""
+    found = flat(config.resolved(dataset, method).model_dump(exclude={"custom", "overrides", "tune"}))
+    space = space_of(config, method)
+    return {
+        key: found[key] for key, of in space.items() if key in found and (isinstance(of, Range) or found[key] in of.choices)
+    }
+
+
+def training_with(config: RunConfig, dataset: str, method: str, values: Mapping[str, Any]) -> Training:
+    """What is trained with some values by key path."""
+    return training(config.with_changes(dataset, method, nested(values)), dataset, method)
+
+
+def search_name(config: RunConfig, dataset: str, method: str, data: str) -> str:
+    """Of other data, other settings around it or another space, it is another search.
+
+    Args:
+        config: As it stands in the file.
+        dataset: Its name.
+        method: Its name.
+        data: Identifies the content of the data set, split and tasks included.
+    """
+    space = space_of(config, method)
+    # The searched keys get constant values, because the search itself writes its result to params.yaml.
+    fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in space.items()}
+    around: list[Any] = [data, {key: of.model_dump() for key, of in space.items()}]
+    around += [training_with(config, dataset, method, fixed)["arguments"], config.tune.seed]
+    digest = hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()
+    return f"{dataset}/{method}/{digest[:12]}"
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Expand dotted key paths into nested sections.
+
+    >>> nested({"train.lr": 0.1, "train.dim": 2})
+    {'train': {'lr': 0.1, 'dim': 2}}
+    """
+    sections: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        section = sections
+        for name in path:
+            section = section.setdefault(name, {})
+        section[last] = value
+    return sections

@@ -1,0 +1,28 @@
+"""What preprocessing makes of a data set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.data.ids import IdMap
+from pipeline.data.relation import SideTable
+from pipeline.data.split import Split
+from pipeline.data.task_data import NodeFeatures
+
+__all__ = ["Processed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Processed:
+    """A preprocessed data set: numbered ids, filtered and split interactions.
+
+    Attributes:
+        split: The interactions.
+        ids: Node type -> id map.
+        sides: Side tables by name.
+        features: Node type -> features of its nodes.
+    """
+
+    split: Split
+    ids: Mapping[str, IdMap]
+    sides: Mapping[str, SideTable]
+    features: Mapping[str, NodeFeatures] = field(default_factory=dict)

@@ -1,0 +1,229 @@
+"""Read a file as text columns, without guessing: no type inference, no missing-value markers, no silently skipped rows."""
+
+import codecs
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from pipeline.data.raw.layout import Layout
+from pipeline.errors import InputError, Problem, closest
+
+__all__ = ["read_columns"]
+
+log = logging.getLogger(__name__)
+
+_WHOLE_LINE = "\x1f"  # the ASCII unit separator, which no field contains
+_LONGEST_ROW = 2**24  # bytes
+_LARGEST_EXACT = 2**53  # from here on, float64 does not hold every integer
+
+# Magic bytes at the start of a file -> its type.
+_PARQUET = b"PAR1"
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_ARCHIVES = {b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+
+
+def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layout: Layout) -> pd.DataFrame:
+    """Read some columns of a file as text.
+
+    Args:
+        path: Text, plain or compressed (gzip, bzip2, zstd), or Parquet; detected by its first bytes.
+        where: Name of the file in error messages.
+        columns: Column name in the result -> its name in the header, or its column number, counted from 1.
+        layout: Format of a text file; not used for Parquet.
+
+    Returns:
+        The columns; the index holds each row's number in the file, counted from 1 and including the header. Empty rows are
+        dropped, and their number is logged.
+
+    Raises:
+        InputError: Names file, row and field of each problem.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+    for magic, name in _ARCHIVES.items():
+        if start.startswith(magic):
+            fix = f"write zip://<file in it>::{where}" if name == "zip" else "unpack it"
+            raise InputError(f"{where}: is a {name} archive. Fix: {fix}")
+    parquet = start.startswith(_PARQUET)
+    table = _read_parquet(path, where) if parquet else _read_text(path, where, layout, _compression(start))
+    if table.num_rows == 0:
+        raise InputError(f"{where}: has no rows. Fix: provide a file with at least one row")
+    if not parquet and table.num_columns == 1 < len(columns):
+        raise InputError(f"{where}: has only one field per row when split at {layout.separator!r}. Fix: set its separator")
+    first_row = 1 if parquet else layout.skip_rows + layout.header + 1
+    rows: pd.Index[Any] = pd.RangeIndex(first_row, first_row + table.num_rows)
+    if not parquet:
+        table, rows = _without_empty_rows(table, rows, where)
+    found = {
+        ours: _text(table, _place(table, theirs, where, parquet or layout.header), where) for ours, theirs in columns.items()
+    }
+    return pd.DataFrame({ours: column.to_pandas().astype("str") for ours, column in found.items()}).set_axis(rows, axis="index")
+
+
+def _compression(start: bytes) -> str | None:
+    return next((name for magic, name in _COMPRESSIONS.items() if start.startswith(magic)), None)
+
+
+def _without_empty_rows(table: pa.Table, rows: "pd.Index[Any]", where: str) -> "tuple[pa.Table, pd.Index[Any]]":
+    filled = np.zeros(table.num_rows, dtype=np.bool_)
+    for column in table.columns:
+        if filled.all():
+            return table, rows
+        filled |= pc.not_equal(column, "").to_numpy()
+    if filled.all():
+        return table, rows
+    log.info("%s: %d empty rows dropped", where, (~filled).sum())
+    return table.filter(pa.array(filled)), rows[filled]
+
+
+def _place(table: pa.Table, wanted: str | int, where: str, named: bool) -> int:
+    """Index of a column in the table, counted from 0."""
+    names = table.column_names
+    if isinstance(wanted, int):
+        if not 1 <= wanted <= len(names):
+            raise InputError(f"{where}: has {len(names)} columns, but column {wanted} is requested. Fix: use 1 to {len(names)}")
+        return wanted - 1
+    if not named:
+        raise InputError(f"{where}: has no header in which to find {wanted!r}. Fix: use the column number, counted from 1")
+    if names.count(wanted) > 1:
+        fix = "use the number of the intended column, counted from 1"
+        raise InputError(f"{where}: has {names.count(wanted)} columns {wanted!r}. Fix: {fix}")
+    if wanted not in names:
+        raise InputError(f"{where}: has no column {wanted!r}.{closest(wanted, names)}")
+    place: int = names.index(wanted)
+    return place
+
+
+def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
+    """A column as text, with ``""`` for missing values; a typed Parquet column only if that loses no information."""
+    column, name = table.column(place), table.column_names[place]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+        # Integers with missing values are often stored as floats; their text must not have an exponent.
+        if pc.all(pc.equal(pc.round(column), column)).as_py():
+            if (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT:
+                raise InputError(f"{where} {name}: holds integers too large for {column.type}. Fix: store it as text")
+            column = column.cast(pa.int64())
+    try:
+        column = column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"{where} {name}: is of type {column.type}. Fix: store it as text or numbers") from error
+    return pc.fill_null(column, "")
+
+
+def _read_parquet(path: Path, where: str) -> pa.Table:
+    try:
+        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{where}: cannot be read as Parquet ({_first_line(error)}). Fix: export the file again") from error
+
+
+def _read_text(path: Path, where: str, layout: Layout, compression: str | None) -> pa.Table:
+    problems: list[Problem] = []
+    one_character = len(layout.separator) == 1
+
+    def refuse(row: pyarrow.csv.InvalidRow) -> str:
+        problems.append(_ragged(where, row.number, row.actual_columns, row.expected_columns, layout.separator))
+        return "skip"
+
+    names = [f"{place}" for place in range(1, layout.n_fields + 1)] if layout.n_fields and not layout.header else None
+    try:
+        with pa.input_stream(str(path), compression=compression) as stream, _unshown_rows() as unshown:
+            table = pyarrow.csv.read_csv(
+                stream,
+                read_options=pyarrow.csv.ReadOptions(
+                    use_threads=False,  # only the single-threaded reader reports row numbers
+                    block_size=_LONGEST_ROW,
+                    skip_rows=layout.skip_rows,
+                    column_names=names if one_character else ["line"],
+                    autogenerate_column_names=not layout.header and names is None and one_character,
+                    encoding=layout.encoding,
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=layout.separator if one_character else _WHOLE_LINE,
+                    quote_char=layout.quote if layout.quote and one_character else False,
+                    invalid_row_handler=refuse,
+                    ignore_empty_lines=False,
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+            )
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        if unreadable := _undecodable(path, where, layout.encoding, compression):
+            raise unreadable from error
+        if "Empty CSV" in str(error):
+            raise InputError(f"{where}: is empty. Fix: provide a file with at least one row") from error
+        raise InputError(f"{where}: {_first_line(error)}. Fix: correct the file") from error
+    except OSError as error:
+        raise InputError(f"{where}: cannot be decompressed ({_first_line(error)}). Fix: provide the complete file") from error
+    if problems or unshown:  # a skipped row would shift the row numbers of what follows
+        raise _undecodable(path, where, layout.encoding, compression) or InputError(*problems)
+    return table if one_character else _split_lines(table.column(0), where, layout)
+
+
+@contextmanager
+def _unshown_rows() -> Iterator[list[object]]:
+    """Collect the ragged rows that pyarrow cannot decode for the handler; it would print them as ignored exceptions."""
+    unshown: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, unshown.append
+    try:
+        yield unshown
+    finally:
+        sys.unraisablehook = before
+
+
+def _split_lines(lines: pa.ChunkedArray, where: str, layout: Layout) -> pa.Table:
+    """Split lines at a separator of several characters, which pyarrow's CSV reader does not support.
+
+    An empty line gets as many empty fields as the others have.
+    """
+    first = layout.skip_rows + 1
+    n_fields = layout.n_fields or len(lines[0].as_py().split(layout.separator))
+    lines = pc.if_else(pc.equal(lines, ""), layout.separator * (n_fields - 1), lines)
+    fields = pc.split_pattern(lines, layout.separator).combine_chunks()
+    counts = pc.list_value_length(fields)
+    wrong = pc.indices_nonzero(pc.not_equal(counts, n_fields)).to_pylist()
+    if wrong:
+        raise InputError(*(_ragged(where, first + row, counts[row].as_py(), n_fields, layout.separator) for row in wrong))
+    flat = fields.flatten()
+    columns = [flat.take(pa.array(np.arange(place, len(flat), n_fields))) for place in range(n_fields)]
+    names = [str(column[0]) for column in columns] if layout.header else [f"{place + 1}" for place in range(n_fields)]
+    return pa.table(columns, names=names).slice(int(layout.header))
+
+
+def _ragged(where: str, row: int | None, found: int, expected: int, separator: str) -> Problem:
+    problem = f"{found} fields instead of {expected}"
+    return Problem(where, row, "", problem, f"write {expected} fields separated by {separator!r}")
+
+
+def _undecodable(path: Path, where: str, encoding: str, compression: str | None) -> InputError | None:
+    """An error for the first row that cannot be decoded; ``None`` if all can."""
+    newline = "\n\n".encode(encoding)[len("\n".encode(encoding)) :]  # without the byte order mark of some encodings
+    decoder = codecs.getincrementaldecoder(encoding)()
+    row = 1
+    with pa.input_stream(str(path), compression=compression) as stream:
+        more = True
+        while more:
+            block = stream.read(_LONGEST_ROW)
+            more = bool(block)
+            try:
+                row += decoder.decode(block, final=not more).count("\n")
+            except UnicodeDecodeError as error:
+                row += error.object[: error.start].count(newline)
+                return InputError(f"{where}:{row}: is not {encoding} text. Fix: convert the file, or set its encoding")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,130 @@
+"""Copy a file from anywhere fsspec can read: complete, with the right checksum and without stalling, or not at all."""
+
+import errno
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+import fsspec  # type: ignore[import-untyped]
+from fsspec.callbacks import TqdmCallback  # type: ignore[import-untyped]
+
+from pipeline.errors import InputError, IntegrityError, MachineError
+
+__all__ = ["copy_to", "local_path"]
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3
+_PAUSE_S = 1.0  # before the second try, and twice that before the third
+_SILENCE_S = 30  # maximum wait for a web server's answer, or for its next chunk
+_SLOWEST, _WINDOW_S = 1024, 60.0  # minimum bytes per second, averaged over this many seconds
+
+
+def local_path(address: str) -> str | None:
+    """The local file behind an address, or ``None``; for ``zip://inside::outside``, the outer file."""
+    outer = address.rpartition("::")[2].removeprefix("file://")
+    return None if "://" in outer else outer
+
+
+def copy_to(path: Path, address: str, sha256: str | None) -> None:
+    """Copy a file, with up to three attempts if it is temporarily unavailable; after an error, ``path`` does not exist.
+
+    Args:
+        path: Destination.
+        address: A local path, an http(s) URL, or anything else that fsspec opens. From an archive
+            (``zip://inside::outside``), only the named file is extracted, so that nothing can escape its folder.
+        sha256: Expected checksum; ``None`` skips the check.
+
+    Raises:
+        InputError: If the file does not exist or such an address cannot be opened.
+        IntegrityError: If the checksum differs.
+        MachineError: If the file is unavailable, or its transfer is interrupted or slower than 1 KiB/s.
+    """
+    for trial in range(1, _TRIES + 1):
+        try:
+            _copy(path, address, sha256)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if trial == _TRIES or not isinstance(error, MachineError) or isinstance(error.__cause__, PermissionError):
+                raise
+            log.warning("%s; trying again", error.problems[0].partition(". Fix: ")[0])
+            time.sleep(_PAUSE_S * trial)
+        else:
+            log.info("%s: %s bytes%s", address, f"{path.stat().st_size:,}", ", checksum verified" if sha256 else "")
+            return
+
+
+def _copy(path: Path, address: str, sha256: str | None) -> None:
+    try:
+        files, place = fsspec.url_to_fs(address, **_patience(address))
+        with _Progress(address) as progress:
+            files.get_file(place, str(path), callback=progress)
+        if path.is_dir():  # some fsspec file systems copy a folder this way
+            path.rmdir()
+            raise IsADirectoryError
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, OSError | TimeoutError):  # how fsspec reports a web server that does not answer
+            raise _unreachable(address, error.__cause__) from error
+        raise InputError(f"{address}: there is no such file. Fix: correct its path in params.yaml, or put it there") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{address}: is a folder. Fix: use the path of a file") from error
+    except PermissionError as error:
+        raise MachineError(f"{address}: permission denied. Fix: grant read permission") from error
+    except (ValueError, ImportError, KeyError) as error:
+        raise InputError(
+            f"{address}: cannot be opened: {_reason(error)}. Fix: correct the address, or install the package it needs"
+        ) from error
+    except Exception as error:  # each fsspec file system raises its own errors
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
+        if local_path(address) is not None:
+            raise InputError(f"{address}: cannot be opened: {_reason(error)}. Fix: provide the complete file") from error
+        raise _unreachable(address, error) from error
+    if sha256:
+        with path.open("rb") as copy:
+            found = hashlib.file_digest(copy, "sha256").hexdigest()
+        if found != sha256:
+            raise IntegrityError(
+                f"{address}: sha256 is {found}, expected {sha256}. Fix: get the right file, or correct the checksum"
+            )
+
+
+class _TooSlowError(Exception):
+    """Not a TimeoutError, because fsspec replaces the message of those."""
+
+
+class _Progress(TqdmCallback):  # type: ignore[misc]
+    """A progress bar on a terminal; aborts a download that is too slow."""
+
+    def __init__(self, address: str) -> None:
+        bar = {"desc": address.rsplit("/", maxsplit=1)[-1], "unit": "B", "unit_scale": True, "leave": False, "disable": None}
+        super().__init__(tqdm_kwargs=bar)
+        self._since, self._bytes = time.monotonic(), 0
+
+    def relative_update(self, inc: int = 1) -> None:
+        super().relative_update(inc)
+        self._bytes += inc
+        seconds = time.monotonic() - self._since
+        if seconds > _WINDOW_S:
+            if self._bytes < _SLOWEST * seconds:
+                raise _TooSlowError(f"{self._bytes:,} bytes in the last {seconds:.0f} seconds")
+            self._since, self._bytes = time.monotonic(), 0
+
+
+def _unreachable(address: str, error: BaseException) -> MachineError:
+    return MachineError(f"{address}: cannot be read: {_reason(error)}. Fix: check the network and try again")
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
+def _patience(address: str) -> dict[str, object]:
+    """Timeouts for a web server, as fsspec options."""
+    if not address.rpartition("::")[2].startswith(("http://", "https://")):
+        return {}
+    import aiohttp
+
+    wait = aiohttp.ClientTimeout(total=None, connect=_SILENCE_S, sock_connect=_SILENCE_S, sock_read=_SILENCE_S)
+    return {"client_kwargs": {"timeout": wait}}

@@ -1,0 +1,67 @@
+"""Compilation of loops: the only module that depends on numba, which may be absent."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+try:
+    import numba
+    from llvmlite import ir
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+except ImportError:  # the training core needs only torch, numpy and pandas
+    numba = None  # type: ignore[assignment]
+
+__all__ = ["AHEAD", "compiled", "is_available", "is_compiled_for", "prefetch"]
+
+AHEAD = 8
+"""Prefetch distance in rows: memory latency is about the time it takes to process this many."""
+
+_LINE_BYTES, _LINES = 64, 4  # cache lines prefetched per row; the hardware fetches the rest of a longer row
+# A change to this file does not invalidate numba's cached machine code of the files that use it: remove their __pycache__.
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def is_available() -> bool:
+    """Whether there are compiled loops."""
+    return numba is not None
+
+
+def is_compiled_for(tensor: "Tensor") -> bool:
+    """Whether compiled loops can run on ``tensor``."""
+    return is_available() and tensor.device.type == "cpu" and tensor.is_contiguous()
+
+
+def compiled(function: _F) -> _F:
+    """Compile on the first call and cache next to the file; without numba, return the function unchanged (it is not called).
+
+    Sums may be reordered and division by zero is not an error, so that loops vectorise; NaN and infinity are preserved.
+    """
+    if numba is None:
+        return function
+    return cast(_F, numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function))
+
+
+def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:
+    """Emit code that prefetches a row of a table without blocking (llvm.prefetch)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table = context.make_array(signature.args[0])(context, builder, arguments[0])
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        stride = cgutils.unpack_tuple(builder, table.strides)[0]  # type: ignore[no-untyped-call]
+        first, start = builder.bitcast(table.data, byte), builder.mul(arguments[1], stride)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        for line in range(_LINES):
+            place = builder.gep(first, [builder.add(start, ir.Constant(start.type, _LINE_BYTES * line))])
+            builder.call(ask, [place, number(1), number(3), number(1)])  # for writing, highest locality, data cache
+        return context.get_dummy_value()
+
+    return numba.void(rows, row), generate
+
+
+prefetch: Any = intrinsic(_prefetch_call) if numba is not None else None
+"""``prefetch(rows, i)``: prefetch row i; callable only in a compiled loop."""

@@ -1,0 +1,1 @@
+"""Plug-ins: optimisers that move some rows of a table and touch nothing else; one per file."""

@@ -1,0 +1,71 @@
+"""The report that the stage ``compare`` writes: leader board, improvements by group, plots."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.artifacts import write_json
+from pipeline.reports.cost_table import costs
+from pipeline.reports.improvements import improvements_by_item_group, improvements_by_user_group
+from pipeline.reports.leaderboard import Result, leader_board
+from pipeline.reports.markdown import to_markdown
+from pipeline.reports.plots import plot_improvements, plot_leader_board, plot_quality, plot_validation, plot_weights
+
+__all__ = ["write_report"]
+
+Key = tuple[str, str, int]  # data set, method, seed
+Groups = Mapping[str, Mapping[str, "pd.Series[str]"]]
+
+
+def write_report(
+    folder: Path,
+    results: list[Result],
+    histories: Mapping[Key, pd.DataFrame],
+    measured: Mapping[Key, pd.DataFrame],
+    groups: Groups,
+    *,
+    metrics: Sequence[str],
+    metric: str,
+    method: str,
+    against: str | None,
+) -> pd.DataFrame:
+    """Write all files of the report into an empty folder.
+
+    Args:
+        folder: Where to.
+        results: Of all data sets, methods and seeds compared.
+        histories: (data set, method, seed) -> a row per epoch.
+        measured: The same -> time and memory by epoch, where they are known.
+        groups: Data set -> kind of group -> group of every user.
+        metrics: ``<metric>@<k>``, in the order of the columns.
+        metric: The one that decides; its column comes first.
+        method: The method that is not a baseline.
+        against: The method to compare all others with; ``None``: the best baseline.
+
+    Returns:
+        The leader board.
+    """
+    names = [metric, *(name for name in metrics if name != metric)]
+    best = leader_board(results, metric, method)
+    board = leader_board(results, metric, method, against) if against else best
+    board = board.merge(costs(histories, measured), on=["dataset", "method"], how="left")
+    (folder / "leaderboard.md").write_text(to_markdown(board, names, metric), encoding="utf-8")
+    board.to_csv(folder / "leaderboard.csv", index=False)
+    board.to_json(folder / "leaderboard.json", orient="records", indent=2)
+    # One file per method, because DVC shows metrics as a table with one row per file.
+    for row in board.to_dict("records"):
+        (folder / "leaderboard" / row["dataset"]).mkdir(parents=True, exist_ok=True)
+        known = {name: row[name] for name in names if pd.notna(row[name])}
+        write_json(folder / "leaderboard" / row["dataset"] / f"{row['method']}.json", known)
+    tables = [improvements_by_item_group(results, best, int(metric.partition("@")[2]))]
+    if metric in results[0].per_user:
+        tables.insert(0, improvements_by_user_group(results, best, metric, groups))
+    improvements = pd.concat(tables)
+    improvements.to_csv(folder / "slices.csv", index=False)
+    plot_improvements(improvements, method, metric).savefig(folder / "slices.png")
+    plot_leader_board(board, metric).savefig(folder / "leaderboard.png")
+    plot_validation(histories).savefig(folder / "validation.png")
+    plot_quality(histories, measured).savefig(folder / "quality_time.png")
+    plot_weights(histories, method).savefig(folder / "weights.png")
+    return board

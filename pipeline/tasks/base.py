@@ -1,0 +1,86 @@
+"""What a task is: what it is built from, and how its examples are drawn. Its loss is a plug-in of its own."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pipeline.data.examples import Examples
+from pipeline.data.relation import NodeTypes
+from pipeline.data.task_data import TaskData, TrainingData
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Draw", "Sampler", "Score", "TaskType"]
+
+Score = Callable[["Tensor", "Tensor"], "Tensor"]
+"""(head nodes, tail nodes) -> current scores of the pairs, ``[n]`` each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What a sampler is asked for.
+
+    Attributes:
+        epoch: 1-based epoch number.
+        n: Number of examples. The i-th examples of all tasks are in the same step.
+        main: The examples of the main task in this epoch, to draw from around them; ``None`` for the main task itself.
+        score: By what the task's loss ranks pairs now.
+    """
+
+    epoch: int
+    n: int
+    main: Examples | None = None
+    score: Score | None = None
+
+
+class Sampler(ABC):
+    """Draws the examples of one task, the same ones for the same (seed, task, epoch).
+
+    Subclasses list their options as keyword-only parameters of the constructor.
+
+    Args:
+        task: Its data.
+        nodes: Node types of the stacked table.
+        seed: Of the training.
+
+    Attributes:
+        columns: The columns that its examples have. A loss that needs others is refused.
+    """
+
+    columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int) -> None:
+        self.task = task
+        self.nodes = nodes
+        self.seed = seed
+
+    @property
+    def n_examples(self) -> int:
+        """Number of examples in one pass over the data: the length of an epoch where this is the main task."""
+        return self.task.relation.n_edges if self.task.relation is not None else 0
+
+    @property
+    def proposal(self) -> Any:
+        """The share of each tail among the drawn ones, float64 ``[n_tails]``; ``None``: all alike, or none is drawn."""
+        return None
+
+    @abstractmethod
+    def epoch(self, draw: Draw) -> Examples:
+        """``draw.n`` examples, in rows of the stacked table, on the CPU."""
+
+
+@dataclass(frozen=True)
+class TaskType:
+    """A plug-in of pipeline/tasks/.
+
+    Attributes:
+        build: From training data to the data of the task; ``None`` where the data set lacks what it needs.
+        sampler: How its examples are drawn.
+        loss: The loss where params.yaml names none for this task; ``None``: that of ``train.loss``.
+    """
+
+    build: Callable[[TrainingData], TaskData | None]
+    sampler: type[Sampler]
+    loss: str | None = None

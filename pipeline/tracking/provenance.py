@@ -1,0 +1,79 @@
+"""Provenance of a run: user, machine, process, git commit, DVC's lock file."""
+
+import getpass
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+__all__ = ["PROCESS", "Training", "locked_stages", "process_is_gone", "source_tags"]
+
+PROCESS = "pmtrec.process"
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training that a run records.
+
+    Attributes:
+        dataset: Name of the data set; the experiment is ``pmtrec-<dataset>``.
+        name: Name of the run: ``<dataset>/<method>/<seed>``.
+        params: Key path -> value.
+        inputs: Name -> path of an input of the training.
+        model: The folder that the training writes.
+    """
+
+    dataset: str
+    name: str
+    params: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    model: Path
+
+
+def source_tags() -> dict[str, str]:
+    """Tags of a run; the commit is empty outside of a git repository."""
+    try:
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # in a container, the user id may have no name
+        user = str(os.getuid())
+    return {
+        "mlflow.user": user,
+        "mlflow.source.name": "stages/train.py",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
+        # DVC itself rewrites dvc.lock while a pipeline runs.
+        "git.dirty": str(bool(_git("status", "--porcelain", "--", ".", ":(exclude)dvc.lock"))).lower(),
+        "dvc.exp.name": os.environ.get("DVC_EXP_NAME", ""),
+        PROCESS: f"{socket.gethostname()}:{os.getpid()}",
+    }
+
+
+def process_is_gone(tag: str) -> bool:
+    """Whether the process of a ``PROCESS`` tag ran on this machine and has ended."""
+    host, _, number = tag.partition(":")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    if Path("/proc").is_dir():
+        return not Path("/proc", number).exists()
+    return False
+
+
+def locked_stages(lock: Path, suffixes: tuple[str, ...]) -> dict[str, object]:
+    """Entries of dvc.lock for the stages whose names end in one of ``suffixes``; empty if DVC has not written it yet."""
+    if not lock.is_file():
+        return {}
+    stages = YAML(typ="safe", pure=True).load(lock)["stages"]
+    return {name: stage for name, stage in stages.items() if name.endswith(suffixes)}
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

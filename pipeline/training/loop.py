@@ -1,0 +1,199 @@
+"""The training loop, read from top to bottom."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline import plugins
+from pipeline.combiners.base import Combiner, Step
+from pipeline.data.examples import Examples
+from pipeline.data.split import Split
+from pipeline.encoders.base import Encoder
+from pipeline.errors import DivergedError
+from pipeline.evaluation.evaluator import per_user, rank
+from pipeline.losses.base import Loss
+from pipeline.metric_names import VALIDATION_CUTOFF, VALIDATION_METRIC
+from pipeline.metrics.ndcg import ndcg
+from pipeline.ranking.top_k import ItemLists
+from pipeline.seeding import torch_generator
+from pipeline.tasks.base import Draw
+from pipeline.training.batches import Batch, batches
+from pipeline.training.row_gradients import batch_losses, row_gradients
+from pipeline.training.task import Task, steps
+from pipeline.training.telemetry import Telemetry
+
+__all__ = ["Epoch", "train_epochs"]
+
+_PAIRS_AT_A_TIME = 2**18  # pairs whose embeddings are in memory at once
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Results of one epoch.
+
+    Attributes:
+        number: 1-based epoch number.
+        losses: Mean training loss per task.
+        telemetry: The rule's telemetry, by metric name (see ``Telemetry``).
+        valid_ndcg: NDCG@20 on the validation set.
+    """
+
+    number: int
+    losses: dict[str, float]
+    telemetry: dict[str, float]
+    valid_ndcg: float
+
+    def row(self) -> dict[str, float]:
+        """One row of the history, by metric name; without timings, so that identical trainings give identical bytes."""
+        return {
+            "epoch": self.number,
+            VALIDATION_METRIC: self.valid_ndcg,
+            **{f"train/loss/{task}": value for task, value in self.losses.items()},
+            **self.telemetry,
+        }
+
+
+def train_epochs(
+    encoder: Encoder,
+    combiner: Combiner,
+    tasks: Sequence[Task],
+    split: Split,
+    *,
+    optimizer: str,
+    lr: float,
+    weight_decay: float,
+    batch_size: int,
+    epochs: int,
+    patience: int,
+    seed: int,
+    optimizer_options: Mapping[str, Any] | None = None,
+) -> Iterator[Epoch]:
+    """Train, one epoch per iteration; when the iterator ends, ``encoder`` holds the best epoch's parameters.
+
+    An epoch passes once over the main task's examples. A side task draws as many per step as the main task does. The loop
+    ends after ``patience`` epochs without a better validation NDCG@20, or after ``epochs``.
+
+    Args:
+        encoder: Computes the embeddings; trained in place, on its current device.
+        combiner: Combination rule.
+        tasks: The main task first. Parameters of their losses, if any, are trained by torch's Adam with the same rate.
+        split: Interactions; those for training are masked in validation.
+        optimizer: File of pipeline/optimizers/.
+        lr: Learning rate.
+        weight_decay: Every step multiplies the rows that it touches by 1 - lr * weight_decay.
+        batch_size: Examples per task and step.
+        epochs: Maximum; Task Focusing grows over this many.
+        patience: Epochs without improvement before training stops.
+        seed: Of rules that draw random numbers.
+        optimizer_options: Keyword arguments of the optimiser.
+
+    Raises:
+        DivergedError: If a loss or a gradient is not finite, naming task, epoch and batch, or a parameter is not.
+    """
+    device = next(encoder.parameters()).device
+    tasks = tasks if combiner.uses_side_tasks else tasks[:1]
+    losses = [task.loss for task in tasks]
+    _tell_how_tails_are_drawn(tasks, device)
+    encoder()  # an encoder that draws has drawn once before the first step
+    nodes = encoder.nodes
+    tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
+    seen = ItemLists.of([split.train], split.n_users, split.n_items)
+    relevant = ItemLists.of([split.valid], split.n_users, split.n_items)
+    telemetry = Telemetry([task.name for task in tasks], nodes, seen.lengths(), device)
+    make_optimiser = partial(
+        plugins.load("optimizers", optimizer), lr=lr, weight_decay=weight_decay, **(optimizer_options or {})
+    )
+    optimisers = {of: make_optimiser(_as_table(of.detach())) for of in encoder.parameters()}  # shares their memory
+    own_parameters = [parameter for loss in losses for parameter in loss.parameters()]
+    own_optimiser = torch.optim.Adam(own_parameters, lr) if own_parameters else None
+    n_examples = tasks[0].sampler.n_examples
+    n_steps = -(-n_examples // batch_size)
+    best, best_number, best_state = -1.0, 0, {}
+
+    for number in range(1, epochs + 1):
+        samples = _samples(tasks, number, n_examples, encoder)
+        encoder.train()
+        generator = torch_generator(seed, "rule", number)
+        found = torch.zeros(n_steps, len(tasks), device=device)
+        for step, on_cpu in enumerate(batches(steps(tasks, samples, n_examples, batch_size), nodes.n_rows)):
+            batch = on_cpu.to(device)
+            encoded = encoder.encode(batch.rows)
+            gradients, found[step] = row_gradients(encoded, tables, batch, losses)
+            progress = ((number - 1) * n_steps + step) / max(epochs * n_steps - 1, 1)
+            try:
+                combined = combiner(gradients, Step(progress, number, found[step], generator))
+            except Exception:
+                _check_finite(found, encoder, tasks, number)  # a solver inside a rule may reject NaN before the epoch ends
+                raise
+            for parameter, rows, gradient in encoder.gradients(batch.rows, encoded, combined.values):
+                optimisers[parameter].step(rows, _as_table(gradient))
+            if own_optimiser is not None:
+                own_optimiser.step()
+            combiner.after_step(partial(_losses_now, encoder, batch, losses))
+            telemetry.observe(step, gradients, combined)
+        _check_finite(found, encoder, tasks, number)
+
+        encoder.eval()
+        with torch.no_grad():
+            embeddings = encoder()
+        ranking = rank(embeddings.users, losses[0].ranked(embeddings.items), seen, relevant, VALIDATION_CUTOFF)
+        valid_ndcg = float(per_user(ranking, {"ndcg": ndcg}, [VALIDATION_CUTOFF])[f"ndcg@{VALIDATION_CUTOFF}"].mean())
+        if valid_ndcg > best:
+            best, best_number = valid_ndcg, number
+            best_state = {name: value.clone() for name, value in encoder.state_dict().items()}
+        mean_losses = {task.name: value for task, value in zip(tasks, found.mean(0).tolist(), strict=True)}
+        yield Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg)
+        if number - best_number >= patience:
+            break
+    encoder.load_state_dict(best_state)
+
+
+def _tell_how_tails_are_drawn(tasks: Sequence[Task], device: torch.device) -> None:
+    for task in tasks:
+        q = task.sampler.proposal
+        task.loss.set_proposal(None if q is None else torch.from_numpy(q).to(device, torch.float32))
+
+
+def _as_table(parameter: Tensor) -> Tensor:
+    """A view of a parameter, or of a gradient of it, as rows ``[n, width]``; what has one dimension has rows of one number."""
+    return parameter if parameter.dim() == 2 else parameter.view(len(parameter), -1)  # noqa: PLR2004  # a table already
+
+
+def _samples(tasks: Sequence[Task], epoch: int, n: int, encoder: Encoder) -> list[Examples]:
+    """The examples of every task in one epoch."""
+    main = tasks[0].sample(Draw(epoch, n, None, partial(_score, encoder, tasks[0])))
+    return [main, *(task.sample(Draw(epoch, n, main, partial(_score, encoder, task))) for task in tasks[1:])]
+
+
+@torch.no_grad()
+def _score(encoder: Encoder, task: Task, heads: Tensor, tails: Tensor) -> Tensor:
+    """Current scores of (head, tail) pairs of the task's relation, as its loss ranks them ``[n]``, on the CPU."""
+    relation = task.sampler.task.relation
+    if relation is None:
+        raise ValueError(f"{task.name}: has no pairs to score")
+    encoder.eval()  # no edge dropout, which would differ between calls
+    embeddings = encoder()
+    one, two = embeddings.table(relation.head_type), task.loss.ranked(embeddings.table(relation.tail_type))
+    parts = zip(torch.split(heads, _PAIRS_AT_A_TIME), torch.split(tails, _PAIRS_AT_A_TIME), strict=True)
+    return torch.cat([(one[h.to(one.device)] * two[t.to(two.device)]).sum(dim=1).cpu() for h, t in parts])
+
+
+@torch.no_grad()
+def _losses_now(encoder: Encoder, batch: Batch, losses: Sequence[Loss]) -> Tensor:
+    """The tasks' losses on a batch after its update ``[n_tasks]``."""
+    return batch_losses(encoder.encode(batch.rows), batch, losses)
+
+
+def _check_finite(losses: Tensor, encoder: Encoder, tasks: Sequence[Task], epoch: int) -> None:
+    """One look per epoch at ``losses`` ``[n_steps, n_tasks]`` and the encoder, so that a GPU need not wait in every step."""
+    wrong = (~losses.isfinite()).nonzero()
+    if wrong.numel():
+        step, task = wrong[0].tolist()
+        place = f"{tasks[task].name}, epoch {epoch}, batch {step + 1}"
+        raise DivergedError(f"training: the loss of {place} is {losses[step, task].item()}. Fix: lower train.lr")
+    if not all(parameter.isfinite().all() for parameter in encoder.parameters()):  # the last step has no loss after it
+        raise DivergedError(f"training: embeddings are not finite after epoch {epoch}. Fix: lower train.lr")

@@ -1,0 +1,139 @@
+"""A search for settings: the same number of trials for each method, judged on validation alone."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from pipeline.errors import DivergedError
+from pipeline.search_space import Choices, Range, Space
+from pipeline.training.loop import Epoch
+
+__all__ = ["DIVERGED", "Search", "Trial", "at_an_edge", "state_of"]
+
+_WARM_UP = 10  # epochs before a trial is compared with others
+_FIRST = 4  # trials before pruning starts, and before TPE takes over from random sampling
+DIVERGED = "DIVERGED"  # a state that Optuna does not have
+
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+_EDGE = 0.05  # fraction of the range: a best value this close to an end suggests that the range was too narrow
+
+
+def at_an_edge(space: Space, values: Mapping[str, Any]) -> list[str]:
+    """Keys whose value lies within 5% of an end of its range, or is the smallest or largest of its numeric choices."""
+
+    def place(key: str, of: Range) -> float:
+        scale = math.log if of.log else float
+        return (scale(values[key]) - scale(of.low)) / (scale(of.high) - scale(of.low))
+
+    ranges = {key: of for key, of in space.items() if isinstance(of, Range)}
+    choices = {key: of.choices for key, of in space.items() if isinstance(of, Choices)}
+    numbers = {key: of for key, of in choices.items() if all(type(one) in (int, float) for one in of)}
+    return [
+        *(key for key, of in ranges.items() if not _EDGE < place(key, of) < 1 - _EDGE),
+        *(key for key, of in numbers.items() if values[key] in (min(of), max(of))),
+    ]
+
+
+def state_of(trial: optuna.trial.FrozenTrial) -> str:
+    """Optuna's name for the final state of a trial, or ``DIVERGED``."""
+    return DIVERGED if "diverged" in trial.user_attrs else trial.state.name
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a search.
+
+    Attributes:
+        number: Chronological, from 0.
+        values: Key path -> value.
+        state: ``COMPLETE``, ``PRUNED`` if it was stopped early, or ``DIVERGED``.
+        history: Epoch -> best validation NDCG@20 so far.
+    """
+
+    number: int
+    values: dict[str, Any]
+    state: str
+    history: dict[int, float]
+
+    @property
+    def valid_ndcg(self) -> float:
+        """The best value over its epochs; 0 if the training diverged."""
+        return 0.0 if self.state == DIVERGED else max(self.history.values(), default=0.0)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The trials of one method on one data set, kept in a database: what is there is not done again.
+
+    They go by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) and begin with ``start``. A trial that after
+    some epochs is below the median of the others at that epoch is stopped and counts as one.
+
+    Attributes:
+        name: Identifies it in the database: of other data, other settings around it or another space, it is another search.
+        space: What is searched.
+        start: Values of the first trial; the sampler chooses those that are missing.
+        n_trials: Number of trials.
+        seed: Of the sampler.
+        storage: URL of the database.
+    """
+
+    name: str
+    space: Space
+    start: Mapping[str, Any]
+    n_trials: int
+    seed: int
+    storage: str
+
+    def run(self, train: Callable[[dict[str, Any], Callable[[Epoch], None]], object]) -> list[Trial]:
+        """Run the missing trials and return all trials.
+
+        Args:
+            train: Takes values by key path, and what to call as an epoch ends.
+        """
+        study = optuna.create_study(
+            storage=self.storage,
+            study_name=self.name,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST, n_warmup_steps=_WARM_UP),
+            direction="maximize",
+            load_if_exists=True,
+        )
+        for trial in study.get_trials(states=[TrialState.RUNNING]):  # left over from a killed search
+            study.tell(trial.number, state=TrialState.FAIL)
+        if not study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.WAITING)):
+            study.enqueue_trial(dict(self.start))
+
+        def objective(trial: optuna.Trial) -> float:
+            values = {key: _suggest(trial, key, of) for key, of in self.space.items()}
+            trial.set_user_attr("values", values)
+            best = 0.0
+
+            def on_epoch(epoch: Epoch) -> None:
+                nonlocal best
+                best = max(best, epoch.valid_ndcg)
+                trial.report(best, epoch.number)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+
+            try:
+                train(values, on_epoch)
+            except DivergedError as error:  # the worst possible score, from which the sampler should learn
+                trial.set_user_attr("diverged", str(error))
+                return 0.0
+            return best
+
+        while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < self.n_trials:
+            # One seed per trial, so that an interrupted search gives the same result as an uninterrupted one.
+            study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=self.seed + done)
+            study.optimize(objective, n_trials=1)
+        trials = study.get_trials(deepcopy=False, states=_ENDED)[: self.n_trials]
+        return [Trial(t.number, t.user_attrs["values"], state_of(t), dict(t.intermediate_values)) for t in trials]
+
+
+def _suggest(trial: optuna.Trial, key: str, of: Range | Choices) -> Any:
+    if isinstance(of, Choices):
+        return trial.suggest_categorical(key, of.choices)
+    return float(f"{trial.suggest_float(key, of.low, of.high, log=of.log):.3g}")

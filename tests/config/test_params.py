@@ -1,0 +1,300 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.checked import checked_files
+from pipeline.config.overrides import flat
+from pipeline.config.run_config import RunConfig, read_config
+from pipeline.errors import InputError, ParamsError
+
+OURS = Path(__file__).parents[2] / "params.yaml"
+RULES = list(read_config(OURS).combiners)
+METHODS = list(read_config(OURS).method_sections)
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    text = OURS.read_text()
+    assert old in text
+    path = folder / "params.yaml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def read_whole(path: Path) -> RunConfig:
+    config = read_config(path)
+    list(checked_files(config))
+    return config
+
+
+def test_our_own_params_are_right() -> None:
+    params = read_whole(OURS)
+    assert params.train.lr == 5e-3
+    assert params.methods == ("single_task", "equal_weights", "pmtrec")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("  lr: 5e-3", "  lrr: 5e-3", "train.lr: missing. Fix: add it"),
+        ("  lr: 5e-3", "  lr: abc", "train.lr: must be a valid number (found 'abc'). Fix: change it"),
+        ("  lr: 5e-3", "  lr: .nan", "train.lr: must be a finite number (found nan). Fix: change it"),
+        ("  lr: 5e-3", "  lr: -1", "train.lr: must be greater than 0 (found -1). Fix: change it"),
+        ("  lr: 5e-3", "  lr: true", "train.lr: must be a valid number (found True). Fix: change it"),
+        ("  dim: 64", "  dim: 64.5", "train.dim: must be a valid integer (found 64.5). Fix: change it"),
+        ("  dim: 64", '  dim: "64"', "train.dim: must be a valid integer (found '64'). Fix: change it"),
+        (
+            "optimizer: adam ",
+            "optimizer: adamw ",
+            "train.optimizer: there is no 'adamw'. Fix: write 'adam' (valid: adagrad, adam, dense_adam, rowwise_adagrad, sgd)",
+        ),
+        (
+            "weight_decay: 0.0",
+            "weight_decay: 200",
+            "train.weight_decay: must be less than 1 / lr = 200, because a step scales a row by 1 - lr * weight_decay "
+            "(found 200). Fix: change it",
+        ),
+        (
+            "ratios: [0.8, 0.1, 0.1]",
+            "ratios: [0.8, 0.1, 0.2]",
+            "preprocess.ratios: must be three shares > 0 that sum to 1 (train, valid, test)"
+            " (found [0.8, 0.1, 0.2]). Fix: change it",
+        ),
+        *(
+            (
+                "dates: null",
+                f"dates: {dates}",
+                "preprocess.dates: must be two dates as YYYY-MM-DD: the first day of valid and the first day of test "
+                f"(found {shown}). Fix: change it",
+            )
+            for dates, shown in (("[a, b]", "['a', 'b']"), ("2024-05-31", "datetime.date(2024, 5, 31)"), ("[1, 2]", "[1, 2]"))
+        ),
+        (
+            "dates: null",
+            "dates: ['2024-05-31', '2024-05-31']",
+            "preprocess.dates: must be in ascending order: the first day of valid, then the first day of test "
+            "(found ['2024-05-31', '2024-05-31']). Fix: change it",
+        ),
+        ("  - 0\n", "  - 0\n  - 0\n", "seeds: must be a list without duplicates (found [0, 0]). Fix: change it"),
+        (
+            "  - pmtrec\n",
+            "  - pmtrek\n",
+            f"methods: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: {', '.join(METHODS)})",
+        ),
+        (
+            "  - demo\n",
+            "  - yelpp\n",
+            "datasets: there is no 'yelpp'. Fix: write 'yelp' (valid: amazon, demo, lastfm, yelp)",
+        ),
+        (
+            "leave_out: []",
+            "leave_out: [recommendation]",
+            "build_tasks.leave_out: there is no 'recommendation'. Fix: use a valid name (valid: category, co_view, social)",
+        ),
+        (
+            "metric: ndcg@20",
+            "metric: ndcg@50",
+            "compare.metric: there is no 'ndcg@50'. Fix: write 'ndcg@20' (valid: recall@10, ndcg@10, precision@10, "
+            "hit_rate@10, mrr@10, coverage@10, popularity@10, recall@20, ndcg@20, precision@20, hit_rate@20, mrr@20, "
+            "coverage@20, popularity@20)",
+        ),
+        (
+            "    temperature: 0.5",
+            "    temperatur: 0.5",
+            "combiners.pmtrec.temperatur: unknown key. Fix: write 'temperature' (valid: granularity, scale, weights, "
+            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
+        ),
+        (
+            "    temperature: 0.5",
+            "    temperature: 0",
+            "combiners.pmtrec.temperature must be > 0, found 0.0. Fix: change it",
+        ),
+        ("    init_std: 0.1", "    init_std: 0", "encoders.mf.init_std must be > 0, found 0.0. Fix: change it"),
+        (
+            "    scale: row ",
+            "    scale: col ",
+            "combiners.pmtrec.scale: must be 'row', 'running' or 'none' (found 'col'). Fix: change it",
+        ),
+        (
+            "  equal_weights: {}\n",
+            "",
+            "methods: 'equal_weights' has no section. Fix: add combiners.equal_weights: {}",
+        ),
+        (
+            "  lightgcn:\n",
+            "  lightgcnn:\n",
+            "encoders: there is no 'lightgcnn'. Fix: write 'lightgcn' (valid: lightgcn, mf)",
+        ),
+        (
+            "like: pmtrec, focus: none",
+            "like: pmtrek, focus: none",
+            "combiners.pmtrec_without_focus.like: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: "
+            f"{', '.join(name for name in RULES if name != 'pmtrec_without_focus')})",
+        ),
+        (
+            "like: pmtrec, focus: none",
+            "like: pmtrec, focuss: none",
+            "combiners.pmtrec_without_focus.focuss: unknown key. Fix: write 'focus' (valid: granularity, scale, weights, "
+            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
+        ),
+        (
+            "  stch: {}",
+            "  stch: {like: dwa}\n  dwa_2: {like: stch_2}\n  stch_2: {like: dwa_2}",
+            "combiners.dwa_2: `like` forms a cycle: dwa_2 -> stch_2 -> dwa_2. Fix: name a rule or a baseline",
+        ),
+        (
+            "tasks: {}",
+            "tasks: {sozial: {}}",
+            "tasks: there is no 'sozial'. Fix: write 'social' (valid: recommendation, category, co_view, social)",
+        ),
+        (
+            "tasks: {}",
+            "tasks: {social: {options: {temperatur: 1.0}}}",
+            "losses.sampled_softmax.temperatur: unknown key. Fix: write 'temperature' (valid: temperature, normalize, "
+            "n_negatives, in_batch)",
+        ),
+        (
+            "optimizers:\n  adam: {}\n",
+            "optimizers:\n",
+            "optimizers.adam: missing. Fix: add the section optimizers.adam ({} for its defaults)",
+        ),
+        (
+            "by_task: {}",
+            "by_task: {sozial: 1.0}",
+            "combiners.static_weights.by_task: there is no 'sozial'. Fix: write 'social' (valid: category, co_view, social)",
+        ),
+    ],
+)
+def test_a_fault_is_one_line_that_names_the_key(tmp_path: Path, old: str, new: str, line: str) -> None:
+    path = changed(tmp_path, old, new)
+    with pytest.raises(ParamsError) as refused:
+        read_whole(path)
+    assert f"{path}: {line}" in str(refused.value).splitlines()
+
+
+@pytest.mark.parametrize("name", ["a b; touch x", "../up", "Pmtrec", "a'b"])
+def test_a_method_has_a_name_that_is_safe_in_a_command_and_a_path(tmp_path: Path, name: str) -> None:
+    path = changed(tmp_path, "  single_task: {}\n", f'  single_task: {{}}\n  "{name}": {{like: single_task}}\n')
+    with pytest.raises(ParamsError, match="combiners"):
+        read_whole(path)
+
+
+def test_an_unknown_key_is_named_with_the_closest_valid_one(tmp_path: Path) -> None:
+    path = changed(tmp_path, "  lr: 5e-3", "  lr: 5e-3\n  lrr: 1")
+    with pytest.raises(ParamsError) as refused:
+        read_config(path)
+    assert str(refused.value).startswith(f"{path}: train.lrr: unknown key. Fix: write 'lr' (valid: encoder, loss, dim, ")
+
+
+def test_all_faults_are_reported_together(tmp_path: Path) -> None:
+    path = changed(tmp_path, "  lr: 5e-3", "  lr: abc\n  x: 1")
+    with pytest.raises(ParamsError) as refused:
+        read_config(path)
+    assert len(refused.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [1\nb: 2\n", ":2: not valid YAML: expected ',' or ']', but got ':'. Fix: correct this line"),
+        ("a: 1\na: 2\n", ':2: not valid YAML: found duplicate key "a" with value "2"'),
+        ("- 1\n", ": must hold sections (found [1]). Fix: write them"),
+        ("", ": must hold sections (found None). Fix: write them"),
+    ],
+)
+def test_what_is_not_yaml_is_a_line(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError) as refused:
+        read_config(path)
+    assert str(refused.value).startswith(f"{path}{line}")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        read_config(tmp_path / "params.yaml")
+    assert str(refused.value).endswith("there is no such file. Fix: run from the folder that contains params.yaml")
+
+
+def test_flat_paths() -> None:
+    assert flat({"a": {"b": {"c": 1}, "d": []}, "e": None}) == {"a.b.c": 1, "a.d": [], "e": None}
+
+
+def test_dates_are_one_form_however_they_are_written(tmp_path: Path) -> None:
+    for dates in ("[2024-05-31, 2024-06-01]", "['20240531', '2024-06-01']", "['2024-W22-5', 2024-06-01]"):
+        params = read_config(changed(tmp_path, "dates: null", f"dates: {dates}"))
+        assert params.preprocess.dates == ("2024-05-31", "2024-06-01")
+
+
+OVERRIDES = """
+overrides:
+  lastfm:
+    train: {dim: 16}
+    methods:
+      pmtrec: {train: {lr: 0.001}, combiners: {pmtrec: {focus_end: 0.9}}}
+  lastfm_rewired:
+    like: lastfm
+    build_tasks: {placebo: {social: rewired}}
+    train: {epochs: 3}
+"""
+
+
+def with_overrides(folder: Path, text: str = OVERRIDES) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(OURS.read_text().partition("overrides:")[0] + text)
+    return path
+
+
+def test_overrides_of_a_data_set_of_a_method_and_of_a_name_that_is_like_another(tmp_path: Path) -> None:
+    path = with_overrides(tmp_path)
+    params = read_config(path)
+
+    def train(dataset: str, method: str | None = None) -> tuple[int, float, int]:
+        found = params.resolved(dataset, method)
+        return found.train.dim, found.train.lr, found.train.epochs
+
+    dim, lr, epochs = params.train.dim, params.train.lr, params.train.epochs
+    assert train("demo") == train("demo", "pmtrec") == (dim, lr, epochs)
+    assert train("lastfm") == train("lastfm", "single_task") == (16, lr, epochs)
+    assert train("lastfm", "pmtrec") == (16, 1e-3, epochs)
+    assert train("lastfm_rewired", "pmtrec") == (16, 1e-3, 3)
+    assert params.resolved("lastfm", "pmtrec").combiners["pmtrec"]["focus_end"] == 0.9
+    assert train("lastfm", "pmtrec_softmax") == train("lastfm", "pmtrec"), "a method that is like another has its changes too"
+    assert params.resolved("lastfm", "pmtrec_softmax").combiners["pmtrec"]["focus_end"] == 0.9
+    assert params.resolved("lastfm_rewired").build_tasks.placebo == {"social": "rewired"}
+    assert (params.source("lastfm_rewired"), params.source("lastfm")) == ("lastfm", "lastfm")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("overrides: {lastfm: {train: {lrr: 1}}}", "overrides.lastfm.train.lrr: unknown key. Fix: write 'lr'"),
+        (
+            "overrides: {lastfm: {train: {lr: -1}}}",
+            "overrides.lastfm.train.lr: must be greater than 0 (found -1). Fix: change it",
+        ),
+        ("overrides: {mine: {train: {lr: 1}}}", "overrides.mine: there is no 'mine'"),
+        ("overrides: {mine: {like: lastfn}}", "overrides.mine: there is no 'lastfn'. Fix: write 'lastfm'"),
+        ("overrides: {yelp: {methods: {pmtrek: {}}}}", "overrides.yelp.methods: there is no 'pmtrek'. Fix: write 'pmtrec'"),
+        ("overrides: {yelp: {build_tasks: {leave_out: [socal]}}}", "overrides.yelp.build_tasks.leave_out: there is no 'socal'"),
+        (
+            "overrides: {yelp: {methods: {pmtrec: {train: {lr: 0}}}}}",
+            "overrides.yelp.methods.pmtrec.train.lr: must be greater than 0 (found 0). Fix: change it",
+        ),
+        ("overrides: {yelp: {methods: {pmtrec: {build_tasks: {}}}}}", "overrides.yelp.methods.pmtrec.build_tasks: unknown key"),
+        ("overrides: {yelp: {trian: {}}}", "overrides.yelp.trian: unknown key. Fix: write 'train'"),
+    ],
+)
+def test_a_fault_in_an_override_is_named_by_its_place(tmp_path: Path, text: str, line: str) -> None:
+    path = with_overrides(tmp_path, text + "\n")
+    with pytest.raises(ParamsError) as refused:
+        read_whole(path)
+    assert any(found.startswith(f"{path}: {line}") for found in str(refused.value).splitlines()), str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["lr", "train", "preprocess.k_core", "losses.bpr"])
+def test_a_space_holds_key_paths_of_what_may_be_other_for_a_method(tmp_path: Path, key: str) -> None:
+    path = changed(tmp_path, "    train.lr: {low", f"    {key}: {{low")
+    with pytest.raises(
+        ParamsError, match=rf"params\.yaml: tune\.space\.{key}.*: must match pattern .* \(found '{key}'\)\. Fix"
+    ):
+        read_config(path)

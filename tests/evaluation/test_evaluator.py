@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+from pipeline.evaluation.evaluator import find_hits, metric_values, per_user, rank
+from pipeline.kernels import compiling
+from pipeline.metrics.coverage import coverage
+from pipeline.metrics.ndcg import ndcg
+from pipeline.metrics.recall import recall
+from pipeline.ranking.top_k import NOTHING, ItemLists, top_k
+from tests.toy import interactions
+
+NONE = interactions([])
+
+
+def test_item_lists_unite_tables_and_drop_repetitions() -> None:
+    lists = ItemLists.of([interactions([(0, 2), (2, 1)]), interactions([(0, 1), (0, 2)])], n_users=3, n_items=4)
+    assert lists.lengths().tolist() == [2, 0, 1]
+    position, items = lists.pairs(torch.tensor([2, 0, 1]))
+    assert list(zip(position.tolist(), items.tolist(), strict=True)) == [(0, 1), (1, 1), (1, 2)]
+
+
+@pytest.fixture(params=["compiled", "plain"], autouse=True)
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled ranking, and the plain one that a GPU uses."""
+    if request.param == "plain":
+        monkeypatch.setattr(compiling, "numba", None)
+
+
+def test_seen_items_are_never_recommended() -> None:
+    users, items = torch.ones(1, 1), torch.tensor([[4.0], [3.0], [2.0], [1.0]])
+    seen = ItemLists.of([interactions([(0, 0), (0, 2)])], 1, 4)
+    best, scores = top_k(users, items, seen, torch.tensor([0]), k=3)
+    assert best.tolist() == [[1, 3, NOTHING]]
+    assert scores.tolist() == [[3.0, 1.0, -torch.inf]]
+
+
+def test_ties_go_to_the_lower_item_number_also_at_the_end_of_the_list() -> None:
+    users, items = torch.ones(1, 1), torch.tensor([[1.0], [2.0], [1.0], [1.0], [2.0]])
+    best, _ = top_k(users, items, ItemLists.of([NONE], 1, 5), torch.tensor([0]), k=3)
+    assert best.tolist() == [[1, 4, 0]]
+
+
+def test_a_catalogue_smaller_than_k_ends_early() -> None:
+    best, _ = top_k(torch.ones(1, 1), torch.ones(2, 1), ItemLists.of([NONE], 1, 2), torch.tensor([0]), k=4)
+    assert best.tolist() == [[0, 1, NOTHING, NOTHING]]
+
+
+def test_hits_are_the_relevant_ones_among_the_recommended() -> None:
+    relevant = ItemLists.of([interactions([(0, 1), (1, 3), (1, 0)])], 2, 4)
+    hits = find_hits(torch.tensor([[0, 3], [1, NOTHING]]), torch.tensor([1, 0]), relevant)
+    assert hits.tolist() == [[True, True], [True, False]]
+
+
+def test_values_by_hand() -> None:
+    """User 0 sees items 2, 1, 0 in this order (scores 3, 2, 1); item 1 is relevant: recall@1 = 0, @2 = 1."""
+    users, items = torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0], [2.0], [3.0]])
+    relevant = ItemLists.of([interactions([(0, 1)])], 2, 3)
+    ranking = rank(users, items, ItemLists.of([NONE], 2, 3), relevant, 2)
+    table = per_user(ranking, {"recall": recall}, [1, 2])
+    assert table.to_dict("records") == [{"user": 0, "recall@1": 0.0, "recall@2": 1.0}]
+    assert ranking.items.tolist() == [[2, 1]]
+    assert ranking.scores.tolist() == [[3.0, 2.0]]
+
+
+def test_does_not_depend_on_the_batch_size() -> None:
+    generator = torch.Generator().manual_seed(0)
+    users, items = torch.randn(37, 8, generator=generator), torch.randn(50, 8, generator=generator)
+    relevant = ItemLists.of([interactions([(u, (u * 7) % 50) for u in range(37)])], 37, 50)
+    seen = ItemLists.of([interactions([(u, (u * 3) % 50) for u in range(37)])], 37, 50)
+    tables = [per_user(rank(users, items, seen, relevant, 10, b), {"ndcg": ndcg}, [10]) for b in (1, 5, 64)]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+
+
+def test_nobody_with_a_held_out_item_is_refused() -> None:
+    none = ItemLists.of([NONE], 1, 1)
+    with pytest.raises(ValueError, match="no user has a held-out item"):
+        rank(torch.ones(1, 1), torch.ones(1, 1), none, none, 1)
+
+
+def test_a_metric_of_the_whole_ranking_has_no_values_per_user_and_what_no_metric_needs_is_not_made() -> None:
+    """Two users with one item of four between them."""
+    users, items = torch.ones(2, 1), torch.tensor([[1.0], [2.0], [3.0], [0.0]])
+    relevant = ItemLists.of([interactions([(0, 2), (1, 0)])], 2, 4)
+    ranking = rank(users, items, ItemLists.of([NONE], 2, 4), relevant, 1)
+
+    def never() -> None:
+        raise AssertionError
+
+    others = {"n_items": lambda: 4, "popularity": never}
+    values, wholes = metric_values(ranking, {"coverage": coverage, "recall": recall}, [1], others)
+    assert wholes == {"coverage@1": 1 / 4}
+    assert values.to_dict("list") == {"user": [0, 1], "recall@1": [1.0, 0.0]}

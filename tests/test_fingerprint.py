@@ -1,0 +1,203 @@
+"""What goes stale when code changes: every function of the closure is changed in turn."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline import fingerprint, plugins
+from tests.sources import ROOT, files_run_by, project_files
+
+ROOTS = {
+    "download": ("stages.download", "pipeline.datasets.demo"),
+    "preprocess": ("stages.preprocess", "pipeline.datasets.demo"),
+    "build_tasks": ("stages.build_tasks", *(f"pipeline.tasks.{name}" for name in plugins.names("tasks"))),
+    "pmtrec": (
+        "stages.train",
+        "pipeline.combiners.pmtrec",
+        "pipeline.encoders.mf",
+        "pipeline.losses.bpr",
+        "pipeline.optimizers.adam",
+    ),
+    "pcgrad": (
+        "stages.train",
+        "pipeline.combiners.pcgrad",
+        "pipeline.encoders.mf",
+        "pipeline.losses.bpr",
+        "pipeline.optimizers.adam",
+    ),
+    "ease": ("stages.train", "pipeline.baselines.ease"),
+    "evaluate": ("stages.evaluate", "pipeline.metrics.ndcg", "pipeline.metrics.recall"),
+}
+NUMBERS = sorted(set().union(*(files_run_by(*roots) for roots in ROOTS.values())))
+
+
+def of_all() -> dict[str, str]:
+    return {name: fingerprint.fingerprint(*roots) for name, roots in ROOTS.items()}
+
+
+@pytest.fixture
+def edited(monkeypatch: pytest.MonkeyPatch) -> Iterator["Edits"]:
+    """Files that read otherwise than they are, without a write."""
+    with monkeypatch.context() as patch:
+        yield Edits(patch)
+    clear()
+
+
+def clear() -> None:
+    for cached in (fingerprint.closure, fingerprint._imports, fingerprint._tree, fingerprint._digest):
+        cached.cache_clear()
+
+
+class Edits:
+    """Reads of files, some of them edited."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.contents: dict[Path, bytes] = {}
+        read = Path.read_bytes
+        patch.setattr(Path, "read_bytes", lambda path: self.contents.get(path) or read(path))
+
+    def __call__(self, name: str, content: str) -> None:
+        self.contents[ROOT / name] = content.encode()
+        clear()
+
+
+def functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("path", NUMBERS)
+def test_a_change_in_any_function_makes_stale_all_that_run_it_and_nothing_else(path: str) -> None:
+    """Each gets another first statement in turn; the digest of the file is all that a fingerprint knows of it."""
+    runs_it = {name for name, roots in ROOTS.items() if path in files_run_by(*roots)}
+    assert runs_it
+    content = (ROOT / path).read_text()
+    before = digest(content)
+    for number in range(len(functions(ast.parse(content)))):
+        tree = ast.parse(content)
+        functions(tree)[number].body.append(ast.parse("changed = 1").body[0])
+        assert digest(ast.unparse(ast.fix_missing_locations(tree))) != before
+
+
+def digest(content: str) -> str:
+    return ast.dump(fingerprint.Bare().visit(ast.parse(content)), annotate_fields=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "stale"),
+    [
+        ("pipeline/combiners/pmtrec.py", {"pmtrec"}),
+        ("pipeline/combiners/_torchjd.py", {"pcgrad"}),
+        ("pipeline/combiners/base.py", {"pmtrec", "pcgrad", "ease"}),
+        ("pipeline/training/loop.py", {"pmtrec", "pcgrad", "ease"}),
+        ("pipeline/kernels/adam.py", {"pmtrec", "pcgrad"}),
+        ("pipeline/baselines/ease.py", {"ease"}),
+        ("pipeline/metrics/recall.py", {"evaluate"}),
+        ("pipeline/metrics/ndcg.py", {"pmtrec", "pcgrad", "ease", "evaluate"}),
+        ("pipeline/data/filtering.py", {"preprocess"}),
+        ("pipeline/data/placebo.py", {"build_tasks"}),
+        ("pipeline/datasets/demo.py", {"download", "preprocess"}),
+        ("pipeline/seeding.py", set(ROOTS) - {"evaluate"}),
+        ("pipeline/tracking/run.py", set()),
+        ("pipeline/reports/plots.py", set()),
+        ("pipeline/ranking/recommender.py", set()),
+        ("pipeline/config/schema.py", set()),
+        ("pipeline/errors.py", set()),
+        ("stages/_stage.py", set()),
+        ("stages/_progress.py", set()),
+        ("stages/train.py", {"pmtrec", "pcgrad", "ease"}),
+    ],
+)
+def test_what_goes_stale(edited: Edits, path: str, stale: set[str]) -> None:
+    before = of_all()
+    edited(path, (ROOT / path).read_text() + "\n\nCHANGED = 1\n")
+    after = of_all()
+    assert {name for name in ROOTS if before[name] != after[name]} >= stale
+    assert {name for name in ROOTS if before[name] != after[name]} == stale
+
+
+@pytest.mark.parametrize("path", NUMBERS)
+def test_comments_docstrings_layout_log_lines_and_error_texts_make_nothing_stale(path: str) -> None:
+    content = (ROOT / path).read_text()
+    tree = ast.parse(content)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            node.value.value = "another docstring"
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc.args = [ast.Constant("another text")]
+    other = "# a comment\n" + ast.unparse(ast.fix_missing_locations(tree)).replace("log.info(", "log.warning('x', ")
+    assert digest(other) == digest(content)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "from pipeline.combiners._helper import HALF",
+        "from pipeline.combiners import _helper",
+        "from ._helper import HALF",
+        "from . import _helper",
+        "import pipeline.combiners._helper",
+        "import pipeline.combiners._helper as h",
+        "def late():\n    from pipeline.combiners import _helper",
+        "if True:\n    import pipeline.combiners._helper as h",
+    ],
+)
+def test_a_helper_is_followed_whatever_form_the_import_has(edited: Edits, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    exists = Path.is_file
+    helper = ROOT / "pipeline/combiners/_helper.py"
+    monkeypatch.setattr(Path, "is_file", lambda path: path == helper or exists(path))
+    edited("pipeline/combiners/_helper.py", "HALF = 1 / 2\n")
+    edited("pipeline/combiners/pmtrec.py", (ROOT / "pipeline/combiners/pmtrec.py").read_text() + f"\n\n{form}\n")
+    before = of_all()
+    edited("pipeline/combiners/_helper.py", "HALF = 1 / 200\n")
+    after = of_all()
+    assert {name for name in ROOTS if before[name] != after[name]} == {"pmtrec"}
+
+
+def test_no_dynamic_import_escapes_it() -> None:
+    """Only ``plugins`` imports by name; and what a stage has loaded when it has worked is in its closure."""
+    dynamic = {
+        path
+        for path in project_files()
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if (isinstance(node, ast.Attribute) and node.attr in ("import_module", "spec_from_file_location", "exec_module"))
+        or (isinstance(node, ast.Name) and node.id in ("__import__", "exec", "eval", "runpy"))
+    }
+    assert dynamic == {"pipeline/plugins.py"}
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_what_a_stage_imports_is_in_its_closure(name: str) -> None:
+    code = f"""
+import importlib, sys
+for module in {ROOTS[name]!r}:
+    importlib.import_module(module)
+print(*(module for module in sys.modules if module.split(".")[0] in ("pipeline", "stages")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    loaded = {module for module in done.stdout.split() if not fingerprint._is_neutral(module)}
+    of_neutral = {module for root in fingerprint.NEUTRAL for module in neutral_closure(root)}
+    assert loaded - of_neutral <= fingerprint.closure(*ROOTS[name])
+
+
+def neutral_closure(root: str) -> frozenset[str]:
+    """What a neutral room imports and nobody else need count."""
+    modules = [path.removesuffix(".py").replace("/", ".") for path in project_files()]
+    inside = [module for module in modules if module == root or module.startswith(f"{root}.")]
+    return fingerprint.closure(*inside, whole=True)
+
+
+def test_versions_of_libraries_and_of_python_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"torch", "numpy", "numba", "torchjd"} <= set(fingerprint.libraries(*ROOTS["pcgrad"]))
+    assert "implicit" in fingerprint.libraries("stages.train", "pipeline.baselines.ials")
+    assert "mlflow" not in fingerprint.libraries(*ROOTS["pmtrec"])
+    before = of_all()
+    monkeypatch.setattr(fingerprint, "_version", lambda name: "0" if name == "torch" else "1")
+    assert of_all() != before
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "version_info", SimpleNamespace(major=3, minor=99))
+    assert of_all() != before

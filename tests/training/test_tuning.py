@@ -1,0 +1,112 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config.run_config import RunConfig, read_config
+from pipeline.config.search import search_name, space_of, start_values
+from pipeline.errors import DivergedError
+from pipeline.training.loop import Epoch
+from pipeline.training.tuning import Search, at_an_edge
+
+CONFIG = read_config(Path(__file__).parents[2] / "params.yaml")
+SIDE = "combiners.static_weights.side"
+
+
+class Training:
+    """Of two epochs, the better the nearer lr is to 3e-3."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, Any]] = []
+
+    def __call__(self, values: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        self.seen.append(values)
+        quality = 1 / (1 + abs(values["train.lr"] - 3e-3))
+        for number in (1, 2):
+            on_epoch(Epoch(number, {}, {}, quality * number / 2))
+
+
+def search(folder: Path, trials: int, method: str = "static_weights") -> Search:
+    name, start = search_name(CONFIG, "demo", method, "data"), start_values(CONFIG, "demo", method)
+    return Search(name, space_of(CONFIG, method), start, trials, 0, f"sqlite:///{folder}/tuning.db")
+
+
+def test_the_first_trial_is_params_as_they_are_and_a_second_call_does_what_is_missing(tmp_path: Path) -> None:
+    training = Training()
+    first = search(tmp_path, 3).run(training)
+    assert len(training.seen) == len(first) == 3
+    assert training.seen[0]["train.lr"] == CONFIG.train.lr
+    assert training.seen[0][SIDE] == CONFIG.combiners["static_weights"]["side"]
+    assert len({values["train.lr"] for values in training.seen}) == 3
+
+    assert search(tmp_path, 3).run(training) == first
+    assert len(training.seen) == 3, "nothing is done again"
+
+    more = search(tmp_path, 5).run(training)
+    assert more[:3] == first
+    assert len(training.seen) == len(more) == 5
+
+
+def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
+    def stop(values: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, 2).run(stop)
+    training = Training()
+    assert len(search(tmp_path, 2).run(training)) == len(training.seen) == 2
+    assert training.seen[0]["train.lr"] == CONFIG.train.lr
+    (tmp_path / "another").mkdir()
+    undisturbed = Training()
+    search(tmp_path / "another", 2).run(undisturbed)
+    assert training.seen == undisturbed.seen
+
+
+def test_a_training_that_diverges_is_a_trial_of_the_worst_kind(tmp_path: Path) -> None:
+    def diverge(values: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        on_epoch(Epoch(1, {}, {}, 0.9))
+        raise DivergedError("training: not finite. Fix: lower train.lr")
+
+    trials = search(tmp_path, 2).run(diverge)
+    assert [(trial.valid_ndcg, trial.state) for trial in trials] == [(0.0, "DIVERGED")] * 2, "however good it was before"
+
+
+def test_trials_below_the_median_are_stopped(tmp_path: Path) -> None:
+    """Of twelve epochs; from the fifth trial on, one with half the quality of all others does not get beyond the eleventh."""
+    lengths: list[int] = []
+
+    def train(values: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        lengths.append(0)
+        for number in range(1, 13):
+            lengths[-1] = number
+            on_epoch(Epoch(number, {}, {}, (0.5 if len(lengths) > 4 else 1.0) * number))
+
+    trials = search(tmp_path, 6).run(train)
+    assert lengths == [12] * 4 + [10] * 2
+    assert [trial.state for trial in trials] == ["COMPLETE"] * 4 + ["PRUNED"] * 2
+
+
+def test_another_space_or_other_data_are_another_search() -> None:
+    def name(config: RunConfig = CONFIG, data: str = "data") -> str:
+        return search_name(config, "demo", "static_weights", data)
+
+    def tuned(**changes: object) -> RunConfig:
+        return CONFIG.model_copy(update={"tune": CONFIG.tune.model_copy(update=changes)})
+
+    assert name(tuned(space={})) != name()
+    assert name(tuned(trials=9)) == name(), "more trials are the same search"
+    assert name(data="other data") != name()
+
+
+def test_a_baseline_is_not_searched_over_what_it_does_not_have() -> None:
+    assert set(space_of(CONFIG, "ease")) == {"baselines.ease.l2"}
+    assert set(space_of(CONFIG, "pmtrec")) > set(CONFIG.tune.space)
+
+
+def test_values_at_an_edge_are_named() -> None:
+    """Side from .01 to 1 on a log scale: a twentieth of it is .01 * 100^.05 = .0126 and 1 / 100^.05 = .794."""
+    space = {"side": CONFIG.tune.methods["static_weights"][SIDE]}
+    assert [bool(at_an_edge(space, {"side": side})) for side in (0.01, 0.0125, 0.013, 0.79, 0.8, 1.0)] == [
+        True, True, False, False, True, True,
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export THP_MEM_ALLOC_ENABLE := 1
 
-.PHONY: repro inspect test test-slow bench bench-scale lint ui lock install
+.PHONY: repro inspect test test-slow bench bench-scale docs lint ui lock install
 
 repro: install
 	@echo "== dvc repro: download, preprocess, train, evaluate, compare (see params.yaml)"
@@ -48,6 +48,11 @@ bench-scale: install
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
+# The site in docs/_build/index.html: warnings are errors, the search needs no server.
+docs: install
+	@echo "== building docs/_build/index.html"
+	sphinx-build -W --keep-going -q docs docs/_build
+
 lint: install
 	ruff format --check .
 	ruff check .
@@ -61,7 +66,7 @@ ui: install
 
 lock: install
 	@echo "== writing requirements.lock from pyproject.toml"
-	pip-compile --quiet --strip-extras --extra dev --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
+	pip-compile --quiet --strip-extras --extra dev --extra docs --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
 	@# Any build of the pinned torch will do, so the local version of a CPU build does not belong in the lock file.
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock

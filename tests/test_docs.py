@@ -1,0 +1,94 @@
+"""What the pages say is true: their Python runs, their examples of data sets work, their pictures are what the code says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import plugins
+from pipeline.inspection.profile import relations_of, summary
+from stages import inspect_data
+from tests import architecture
+from tests.project import Project
+from tests.sources import ROOT
+
+PAGE = (ROOT / "docs/tutorials/own-data.md").read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """params.yaml with the example of the PAGE, in a folder that has the files of the example."""
+    (described,) = re.findall(r"```yaml\n(custom:\n.*?)```", PAGE, re.DOTALL)
+    shutil.copytree(ROOT / "tests/own_data", tmp_path / "tests/own_data")
+    monkeypatch.chdir(tmp_path)
+    project = Project.in_folder(tmp_path, "films")
+    project.change_params(**{"custom: {}\n": described})
+    return project
+
+
+def test_the_example_of_own_data_prints_what_the_page_shows(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    project.run(inspect_data.main, params="params.yaml")
+    (shown,) = re.findall(r"```\n( +rows .*?)```", PAGE, re.DOTALL)
+    for table in shown.strip("\n").split("\n\n"):
+        assert table.strip("\n") in caplog.text
+    assert "changed no side task" in caplog.text
+
+
+def test_the_example_of_own_data_is_trained_evaluated_and_tracked(project: Project) -> None:
+    project.change_params(**{"  - single_task\n  - equal_weights\n": ""})
+    project.data()
+    project.train("pmtrec")
+    project.evaluate("pmtrec")
+    project.track()
+    (run,) = project.runs()
+    assert run.info.run_name == "films/pmtrec/0"
+    assert {"train/loss/friends", "train/loss/genre", "test/ndcg_at_20"} <= set(run.data.metrics)
+
+
+@pytest.mark.parametrize("name", sorted({*plugins.names("datasets")} - {plugins.CUSTOM}))
+def test_the_page_of_a_data_set_shows_what_is_found(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if name != "demo":
+        request.getfixturevalue("mirror")
+    dataset = plugins.load("datasets", name)
+    dataset.fetch(tmp_path)
+    raw = dataset.read(tmp_path)
+    page = (ROOT / f"docs/datasets/{name}.md").read_text()
+    for table in (
+        summary(raw).to_string(index=False, header=False),
+        relations_of(raw).drop(columns="derived").to_string(index=False),
+    ):
+        assert table in page
+
+
+PYTHON = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/tutorials").glob("*.md"))]
+
+
+@pytest.mark.parametrize("name", [name for name in PYTHON if "```python" in (ROOT / name).read_text()])
+def test_the_python_of_a_page_runs(name: str) -> None:
+    """All blocks of a page, one after the other, as a reader would."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "user_id" in done.stdout
+
+
+def test_the_picture_of_the_rooms_is_what_the_code_says() -> None:
+    """`python -m tests.architecture` draws it anew."""
+    assert architecture.PICTURE.read_text(encoding="utf-8") == architecture.picture()
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    """With every key of params.yaml and a page per plug-in."""
+    pytest.importorskip("sphinx")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(ROOT / "docs"), str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for kind in plugins.KINDS:
+        for name in plugins.names(kind):
+            assert (tmp_path / f"reference/{kind}/{name}.html").is_file()
+    keys = (tmp_path / "reference/params.html").read_text()
+    assert all(key in keys for key in ("train.weight_decay", "preprocess.cold", "compare.against"))

@@ -80,7 +80,7 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     rule = "pipeline/combiners/pmtrec.py"
     clone.change('"""PMTRec: ', '"""PMTRec:  ', file=rule)
     clone.change("def train_epochs(", "# a comment\ndef train_epochs(", file="pipeline/training/loop.py")
-    clone.change("    return", "    unused = 1\n    return", file="pipeline/ranking/recommender.py")
+    clone.change("_BATCH = 512", "_BATCH = 511", file="pipeline/ranking/recommender.py")
     assert clone.repro()["ran"] == ["check", "track"], "a docstring, a comment and the served model retrain nothing"
 
     clone.change("_SCALE_DECAY = 0.99", "_SCALE_DECAY = 0.98", file=rule)

@@ -6,7 +6,7 @@ from itertools import product
 
 from pipeline.artifacts import check_folder, new_folder
 from pipeline.data.storage import load_split, load_tasks
-from pipeline.evaluation.evaluation import load_evaluation
+from pipeline.evaluation.storage import load_evaluation
 from pipeline.evaluation.user_groups import user_groups
 from pipeline.reports.leaderboard import Result
 from pipeline.reports.markdown import to_markdown

@@ -6,7 +6,8 @@ from functools import partial
 
 from pipeline.artifacts import check_folder, new_folder
 from pipeline.data.storage import load_sides, load_split
-from pipeline.evaluation.evaluation import evaluate_model, save_evaluation
+from pipeline.evaluation.evaluation import evaluate_model
+from pipeline.evaluation.storage import save_evaluation
 from pipeline.training.storage import load_tables
 from stages._checked import read_checked
 from stages._stage import parser, run

@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.artifacts import check_folder, json_text, read_json
 from pipeline.data.storage import load_ids, load_split
 from pipeline.errors import MachineError, joined
-from pipeline.evaluation.evaluation import load_evaluation
-from pipeline.ranking.recommender import Recommender
-from pipeline.reports.plots import save_run_plot
+from pipeline.evaluation.storage import load_evaluation
 from pipeline.tracking.provenance import Training, locked_stages
 from pipeline.tracking.record import Trained, record
 from pipeline.training.storage import load_history, load_tables
 from stages._checked import read_checked
 from stages._stage import parser, run
+
+if TYPE_CHECKING:
+    from pipeline.ranking.recommender import Recommender
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             {**found.metrics, **{f"recall_{group}": value for group, value in found.item_groups.items()}},
             partial(_recommender, inputs["processed"], model),
             {"params.yaml": args.params.read_text(encoding="utf-8"), "dvc.lock.json": json_text(lock)},
-            partial(save_run_plot, model / "history.csv", name),
+            partial(_plot, model, name),
         )
         try:
             log.info("%s: MLflow run %s is up to date", name, record(trained))
@@ -53,7 +55,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise joined(refused)
 
 
-def _recommender(processed: Path, model: Path) -> Recommender:
+def _plot(model: Path, name: str, path: Path) -> None:
+    from pipeline.reports.plots import save_run_plot  # late: most runs are complete already
+
+    save_run_plot(model / "history.csv", name, path)
+
+
+def _recommender(processed: Path, model: Path) -> "Recommender":
+    from pipeline.ranking.recommender import Recommender
+
     users, items = (load_ids(check_folder(processed), kind) for kind in ("user", "item"))
     return Recommender.of(load_split(processed), users, items, load_tables(model))
 

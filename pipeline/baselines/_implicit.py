@@ -3,10 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import scipy.sparse
-import threadpoolctl
 import torch
-from implicit.recommender_base import ModelFitError
 from torch import Tensor
 
 from pipeline.baselines.base import interaction_matrix
@@ -22,6 +19,10 @@ def factors(make: Callable[[], Any], train: Relation) -> Mapping[str, Tensor]:
     Raises:
         DivergedError: If they are not finite.
     """
+    import scipy.sparse  # late, because `check` looks at all baselines
+    import threadpoolctl
+    from implicit.recommender_base import ModelFitError
+
     with threadpoolctl.threadpool_limits(1, "blas"):  # nested BLAS threads would only oversubscribe the cores
         model = make()
         try:

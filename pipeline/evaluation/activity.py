@@ -3,7 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ACTIVITY_GROUPS", "activity_groups"]
+__all__ = ["ACTIVITY_GROUPS", "ITEM_GROUPS", "activity_groups"]
+
+ITEM_GROUPS = ("head", "middle", "tail")
+"""Items that have the first, second and third third of the interactions, most popular items first."""
 
 ACTIVITY_GROUPS = ("short", "medium", "long")
 

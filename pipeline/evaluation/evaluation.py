@@ -1,8 +1,6 @@
 """The evaluation of a trained model on the test part."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,30 +8,14 @@ import torch
 from torch import Tensor
 
 from pipeline import plugins
-from pipeline.artifacts import check_folder, read_json, write_json
 from pipeline.data.relation import ITEM, USER, SideTable
 from pipeline.data.split import Split
-from pipeline.data.storage import read_parquet, write_parquet
 from pipeline.evaluation.evaluator import metric_values, rank
 from pipeline.evaluation.item_groups import recall_by_popularity
+from pipeline.evaluation.storage import Evaluation
 from pipeline.ranking.top_k import ItemLists, ranking_tables
 
-__all__ = ["Evaluation", "evaluate_model", "load_evaluation", "save_evaluation"]
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What an evaluation gave.
-
-    Attributes:
-        metrics: ``<metric>@<k>`` -> mean over the users with test items, or value of the whole ranking.
-        per_user: Column ``user`` and one column per metric that has a value per user.
-        item_groups: See ``recall_by_popularity``.
-    """
-
-    metrics: Mapping[str, float]
-    per_user: pd.DataFrame
-    item_groups: Mapping[str, float]
+__all__ = ["evaluate_model"]
 
 
 def evaluate_model(
@@ -80,21 +62,3 @@ def _attributes(sides: Mapping[str, SideTable]) -> dict[str, ItemLists]:
             pairs = pd.DataFrame({"user": links.heads, "item": links.tails})
             found[name] = ItemLists.of([pairs], links.n_heads, links.n_tails)
     return found
-
-
-def save_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """``metrics.json``, ``item_groups.json`` and ``per_user.parquet``."""
-    write_json(folder / "metrics.json", evaluation.metrics)
-    write_json(folder / "item_groups.json", evaluation.item_groups)
-    write_parquet(folder / "per_user.parquet", evaluation.per_user)
-
-
-def load_evaluation(folder: Path) -> Evaluation:
-    """What ``save_evaluation`` wrote, after a look at the checksums.
-
-    Raises:
-        IntegrityError: If a file differs from what was written.
-    """
-    check_folder(folder)
-    values, _ = read_parquet(folder / "per_user.parquet")
-    return Evaluation(read_json(folder / "metrics.json"), values, read_json(folder / "item_groups.json"))

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.data.split import Split
+from pipeline.evaluation.activity import ITEM_GROUPS
 from pipeline.evaluation.evaluator import Ranking, find_hits
 from pipeline.ranking.top_k import ItemLists
 
-__all__ = ["ITEM_GROUPS", "recall_by_popularity"]
-
-ITEM_GROUPS = ("head", "middle", "tail")
+__all__ = ["recall_by_popularity"]
 
 
 def recall_by_popularity(ranking: Ranking, split: Split, cutoffs: Sequence[int]) -> dict[str, float]:

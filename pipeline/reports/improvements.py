@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation.item_groups import ITEM_GROUPS
+from pipeline.evaluation.activity import ITEM_GROUPS
 from pipeline.evaluation.significance import paired_test
 from pipeline.reports.leaderboard import Result, mean_over_seeds
 

@@ -14,14 +14,15 @@ import pandas as pd
 
 from pipeline.artifacts import dvc_hash, new_folder
 from pipeline.errors import MachineError
-from pipeline.ranking.recommender import ANSWER, REQUIREMENTS, Recommender
 from pipeline.tracking.provenance import Training
-from pipeline.tracking.run import MODEL, create_run, end_orphans, find_run, history_metrics
+from pipeline.tracking.run import EPOCHS_PER_CALL, MODEL, create_run, end_orphans, find_run, history_metrics
 from pipeline.tracking.store import connect, experiment_of, first_line
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most runs are complete already, and need neither
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+    from pipeline.ranking.recommender import Recommender
 
 __all__ = ["Trained", "record"]
 
@@ -30,8 +31,6 @@ RESULT = "pmtrec.result"  # DVC's hash of its current evaluation
 RESTORED = "pmtrec.restored"  # the run was recreated from files
 _PACKAGED = "pmtrec.packaged"  # hash of the model that was packaged
 _ATTACHED = "pmtrec.attached"  # hash of what was attached
-
-_EPOCHS_PER_CALL = 50  # log_batch accepts at most 1000 metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class Trained:
     history: Callable[[], pd.DataFrame]
     result: Path
     metrics: Mapping[str, float]
-    recommender: Callable[[], Recommender]
+    recommender: "Callable[[], Recommender]"
     texts: Mapping[str, str]
     plot: Callable[[Path], None]
 
@@ -109,8 +108,8 @@ def _find_or_restore(client: "MlflowClient", training: Training, history: Callab
         return run
     run_id = create_run(client, experiment_id, training)
     rows = history()
-    for start in range(0, len(rows), _EPOCHS_PER_CALL):
-        client.log_batch(run_id, metrics=history_metrics(rows[start : start + _EPOCHS_PER_CALL]))
+    for start in range(0, len(rows), EPOCHS_PER_CALL):
+        client.log_batch(run_id, metrics=history_metrics(rows[start : start + EPOCHS_PER_CALL]))
     client.set_tag(run_id, RESTORED, "true")
     client.set_tag(run_id, MODEL, made)
     client.set_terminated(run_id, "FINISHED")
@@ -136,6 +135,8 @@ def _log_model(client: "MlflowClient", recommender: Path, example_user: str, run
     import mlflow
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+    from pipeline.ranking.recommender import ANSWER, REQUIREMENTS
 
     # Model.log accepts no client, and would log the model to the default experiment.
     mlflow.set_tracking_uri(client.tracking_uri)

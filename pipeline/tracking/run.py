@@ -7,7 +7,7 @@ fail: an unreachable server causes one warning, and the ``track`` stage writes t
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-__all__ = ["MODEL", "LiveRun", "create_run", "end_orphans", "find_run", "history_metrics", "live_run"]
+__all__ = ["EPOCHS_PER_CALL", "MODEL", "LiveRun", "create_run", "end_orphans", "find_run", "history_metrics", "live_run"]
 
 log = logging.getLogger(__name__)
 
 MODEL = "pmtrec.model"
 """Tag of a run: DVC's hash of the folder with the trained model."""
+
+EPOCHS_PER_CALL = 20
+"""Rows of a history that one call sends: log_batch takes 1000 metrics, of which a row has some 40."""
+
+_SECONDS_BETWEEN_CALLS = 2.0
 
 
 class LiveRun:
@@ -34,6 +39,9 @@ class LiveRun:
 
     def __init__(self, training: Training) -> None:
         self._training = training
+        self._waiting: list[dict[str, float]] = []
+        self._times: list[int] = []
+        self._sent = time.monotonic()
         self._client: MlflowClient | None = None
         with self._tolerant():
             client = connect()
@@ -43,19 +51,29 @@ class LiveRun:
             self._client = client
 
     def log_epoch(self, row: Mapping[str, float]) -> None:
-        """Log one row of the history."""
+        """Log one row of the history; short epochs are sent together, because a call costs what tens of rows cost."""
+        self._waiting.append(dict(row))
+        self._times.append(time.time_ns() // 10**6)
+        if time.monotonic() - self._sent > _SECONDS_BETWEEN_CALLS or len(self._waiting) >= EPOCHS_PER_CALL:
+            self._send()
+
+    def _send(self) -> None:
         with self._tolerant():
-            if self._client:
-                self._client.log_batch(self._run_id, metrics=history_metrics(pd.DataFrame([row])))
+            if self._client and self._waiting:
+                metrics = history_metrics(pd.DataFrame(self._waiting), self._times)
+                self._client.log_batch(self._run_id, metrics=metrics)
+        self._waiting, self._times, self._sent = [], [], time.monotonic()
 
     def stop(self, status: str) -> None:
         """End a run that produced no model."""
+        self._send()
         with self._tolerant():
             if self._client:
                 self._client.set_terminated(self._run_id, status)
 
     def finish(self) -> None:
         """End the run and tag it with the hash of its model; if an earlier run has the same model, the new run is deleted."""
+        self._send()
         with self._tolerant():
             if self._client is None:
                 return
@@ -124,14 +142,19 @@ def find_run(client: "MlflowClient", experiment_id: str, name: str, model_hash: 
     return runs[0] if runs else None
 
 
-def history_metrics(history: pd.DataFrame) -> "list[Metric]":
-    """All columns except ``epoch``, which becomes the step; missing values are not logged."""
+def history_metrics(history: pd.DataFrame, times: Sequence[int] = ()) -> "list[Metric]":
+    """All columns except ``epoch``, which becomes the step; missing values are not logged.
+
+    Args:
+        history: A row per epoch.
+        times: Milliseconds since 1970 at which the epochs ended; by default all now.
+    """
     from mlflow.entities import Metric
 
-    values = history.set_index("epoch").to_dict()
+    ended = dict(zip(history["epoch"], times or [time.time_ns() // 10**6] * len(history), strict=True))
     return [
-        Metric(str(name), value, time.time_ns() // 10**6, int(epoch))
-        for name, of in values.items()
+        Metric(str(name), value, ended[epoch], int(epoch))
+        for name, of in history.set_index("epoch").to_dict().items()
         for epoch, value in of.items()
         if value == value  # noqa: PLR0124  # false only for NaN
     ]

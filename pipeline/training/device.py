@@ -25,7 +25,8 @@ def pick_device(name: str) -> torch.device:
 
 def make_deterministic(threads: int) -> None:
     """Same seed, same bits, whatever the number of threads; for the whole process."""
-    torch.use_deterministic_algorithms(True)
+    # The same as use_deterministic_algorithms(True), which also imports torch's compiler: seconds, and nothing here compiles.
+    torch.set_deterministic_debug_mode("error")
     # Otherwise every new tensor would be filled once before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(threads)

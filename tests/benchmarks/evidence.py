@@ -23,7 +23,7 @@ from pipeline.artifacts import check_folder, dvc_hash, read_json
 from pipeline.config.plugin_options import method_of
 from pipeline.config.run_config import read_config
 from pipeline.data.storage import load_split, load_tasks
-from pipeline.evaluation.evaluation import load_evaluation
+from pipeline.evaluation.storage import load_evaluation
 from pipeline.evaluation.user_groups import user_groups
 from pipeline.reports.improvements import improvements_by_item_group, improvements_by_user_group
 from pipeline.reports.leaderboard import Result, leader_board, mean_over_seeds

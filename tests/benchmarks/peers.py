@@ -72,6 +72,7 @@ def export(processed: Path, tasks: Path, path: Path) -> int:
         data[f"{relation.name}_sizes"] = np.array([relation.n_heads, relation.n_tails])
     np.savez(path, **data)
     counts = f"{split.n_users:,} users, {split.n_items:,} items, {len(split.train):,} training interactions"
+    print("# Peers\n")
     print(f"{counts}; tasks: {', '.join(relation.name for relation in relations)}.\n")
     return len(relations)
 

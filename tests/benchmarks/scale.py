@@ -85,6 +85,7 @@ def main() -> None:
         for stage, arguments in stages.items():
             params_too = ("--params", "params.yaml") if stage in ("inspect_data", "check") else ()
             found[stage] = run(folder, stage, *params_too, *arguments)
+    print("# Scale\n")
     print(
         f"{args.rows:,} interactions (with ratings and time stamps) of {args.users:,} users with {args.items:,} items, and "
         f"{args.links:,} friendships, in {size / 2**20:,.0f} MiB of CSV; params.yaml as it is; {os.cpu_count()} cores.\n"

@@ -226,6 +226,7 @@ def main() -> None:
     device = torch.device(options.device)
     make_deterministic(threads=1)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"one core ({platform.machine()})"
+    print("# Steps\n")
     print(f"On {where}, torch {torch.__version__}, embeddings of {DIM}, {BATCH} pairs per task and step, lazy Adam.\n")
     of_methods(options.params, options.tasks, options.rounds, device)
     print()

@@ -98,7 +98,6 @@ def train_epochs(
     tasks = tasks if combiner.uses_side_tasks else tasks[:1]
     losses = [task.loss for task in tasks]
     _tell_how_tails_are_drawn(tasks, device)
-    encoder()  # an encoder that draws has drawn once before the first step
     nodes = encoder.nodes
     tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
     seen = ItemLists.of([split.train], split.n_users, split.n_items)

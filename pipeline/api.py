@@ -15,10 +15,10 @@ from pipeline.data.relation import ITEM, USER
 from pipeline.data.splitting import Splitting
 from pipeline.data.task_data import TaskData
 from pipeline.datasets.base import open_dataset
-from pipeline.plugins import CUSTOM
+from pipeline.plugins import CUSTOM, method_kind
 from pipeline.ranking.recommender import Recommender
 from pipeline.task_building import build_tasks
-from pipeline.training.learning import learn
+from pipeline.training.learning import learn, learn_baseline
 from pipeline.training.loop import Epoch
 
 __all__ = ["Prepared", "prepare", "train"]
@@ -72,6 +72,7 @@ def train(data: Prepared, *, seed: int = 0, on_epoch: Callable[[Epoch], None] | 
         seed: Of the initial embeddings and the samples.
         on_epoch: Called as an epoch ends.
         **settings: Of ``pipeline.training.learning.learn``: ``rule``, ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ...
+            A baseline as ``rule`` needs no other.
 
     Returns:
         What recommends by raw ids. It masks training and validation items.
@@ -79,6 +80,10 @@ def train(data: Prepared, *, seed: int = 0, on_epoch: Callable[[Epoch], None] | 
     Raises:
         DivergedError: If the training diverges.
     """
-    split = data.processed.split
-    learned = learn(data.tasks, split, seed, on_epoch or (lambda _: None), **settings)
+    split, show = data.processed.split, on_epoch or (lambda _: None)
+    rule = settings.get("rule", ("", {}))
+    if method_kind(rule[0]) == "baselines":
+        learned = learn_baseline(split, seed, show, baseline=rule)
+    else:
+        learned = learn(data.tasks, split, seed, show, **settings)
     return Recommender.of(split, data.processed.ids[USER], data.processed.ids[ITEM], learned.tables)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from pipeline.errors import InputError
 
@@ -35,6 +35,14 @@ NEUTRAL = (
 """Rooms and modules without a bearing on numbers: how things are shown, tracked, served and reported."""
 
 _LOG = "log"  # what every module calls its logger
+_LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
+
+_COMPUTE_FOR = {
+    "implicit": ("scipy", "threadpoolctl"),
+    "numba": ("llvmlite",),
+    "torchjd": ("clarabel", "cvxpy", "ecos", "qpsolvers", "quadprog"),
+}
+"""Library -> others by which it computes, which no module of ours imports."""
 
 
 def fingerprint(*modules: str, whole: bool = False) -> str:
@@ -80,9 +88,9 @@ def closure(*modules: str, whole: bool = False) -> frozenset[str]:
 
 def libraries(*modules: str, whole: bool = False) -> dict[str, str]:
     """Name -> version of what the closure imports that is neither ours nor part of Python."""
-    names = {name for module in closure(*modules, whole=whole) for name in _imports(module)[1]}
-    found = ((name, _version(name)) for name in names)
-    return {name: version for name, version in found if version}
+    names = {name for module in closure(*modules, whole=whole) for name in _imports(module)[1]} - sys.stdlib_module_names
+    names |= {other for name in names for other in _COMPUTE_FOR.get(name, ())}
+    return {name: _version(name) for name in names if name != "__future__"}
 
 
 def imports_of(module: str) -> tuple[str, ...]:
@@ -96,16 +104,18 @@ def _is_neutral(module: str) -> bool:
 
 @cache
 def _version(name: str) -> str:
-    """Without the local part: a CPU build of torch is that version of torch."""
+    """Of the distribution that has a module, without the local part: a CPU build of torch is that version of torch."""
     try:
         return metadata.version(name).partition("+")[0]
-    except metadata.PackageNotFoundError:  # part of Python, or known to its installer by another name
-        return ""
+    except metadata.PackageNotFoundError:  # another name than the module's, or not installed
+        found = sorted(set(metadata.packages_distributions().get(name, ())))
+        return ", ".join(f"{one} {metadata.version(one)}" for one in found) or "absent"
 
 
 def _source(module: str) -> Path:
     path = _ROOT.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    package = path / "__init__.py"
+    return package if package.is_file() else path.with_suffix(".py")
 
 
 def _exists(module: str) -> bool:
@@ -159,25 +169,63 @@ def _digest(path: Path) -> str:
 class Bare(ast.NodeTransformer):
     """Takes away what has no bearing on what a module computes."""
 
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """A body that is left empty gets the one statement that does nothing."""
+        super().generic_visit(node)
+        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]
+        return node
+
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         """A docstring, or a line for the log."""
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            return ast.Pass()
-        if _is_log_call(node.value):
-            return ast.Pass()
-        return self.generic_visit(node)
+            return None
+        return None if _is_log_call(node.value) else node
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         """What an error says; which error it is stays."""
-        if isinstance(node.exc, ast.Call):
-            return ast.Raise(exc=node.exc.func, cause=None)
+        call = node.exc
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("Error"):
+            return ast.Raise(exc=call.func, cause=None)
         return node
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Texts that are put together for an error or the log and for nothing else."""
+        self.generic_visit(node)
+        read = {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
+        return self.generic_visit(_WithoutTexts(read).visit(node))
 
-def _is_log_call(node: ast.expr) -> TypeGuard[ast.Call]:
+
+class _WithoutTexts(ast.NodeTransformer):
+    """Takes away assignments of texts to names that nothing reads."""
+
+    def __init__(self, read: set[str]) -> None:
+        self._read = read
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        names = [name for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        unread = all(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
+        unread = unread and not any(name.id in self._read for name in names)
+        return None if unread and _is_text(node.value) else node
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether an expression is made of texts alone; what an f-string shows is computed for it."""
+    if isinstance(node, ast.Tuple):
+        return all(map(_is_text, node.elts))
+    if isinstance(node, ast.BinOp):
+        return _is_text(node.left) and _is_text(node.right)
+    if isinstance(node, ast.IfExp):
+        return _is_text(node.body) and _is_text(node.orelse)
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _is_log_call(node: ast.expr) -> bool:
+    """``log.info("text", name)``."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
+        and node.func.attr in _LEVELS
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id == _LOG
     )

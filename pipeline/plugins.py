@@ -50,11 +50,16 @@ def load(kind: str, name: str) -> Any:
     """The public object of plug-in ``name``.
 
     Raises:
-        ParamsError: If there is no such plug-in; the message names the closest one.
+        ParamsError: If there is no such plug-in (the message names the closest one), or the file is none.
     """
     valid = names(kind)
     if name not in valid:
         raise ParamsError(f"{kind}: there is no {name!r}.{closest(name, valid)}")
-    module = importlib.import_module(module_of(kind, name))
-    (public,) = module.__all__
-    return getattr(module, public)
+    try:
+        module = importlib.import_module(module_of(kind, name))
+    except (ImportError, SyntaxError) as error:
+        raise ParamsError(f"pipeline/{kind}/{name}.py: cannot be imported: {error}. Fix: correct it or install it") from error
+    public = list(getattr(module, "__all__", []))
+    if len(public) != 1:
+        raise ParamsError(f"pipeline/{kind}/{name}.py: __all__ has {len(public)} names. Fix: name the one plug-in in it")
+    return getattr(module, public[0])

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pipeline import plugins
 from pipeline.data.pairs import as_pairs
 from pipeline.data.placebo import Placebo, placebo
-from pipeline.data.relation import Relation, SideTable
-from pipeline.data.task_data import NodeFeatures, TaskData, TrainingData
-from pipeline.fingerprint import fingerprint
+from pipeline.data.relation import NodeFeatures, Relation, SideTable
+from pipeline.data.task_data import TaskData, TrainingData
 
-__all__ = ["build_tasks", "code_of", "with_placebos"]
+__all__ = ["build_tasks", "with_placebos"]
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +63,6 @@ def with_placebos(tasks: Sequence[TaskData], kinds: Mapping[str, Placebo], seed:
         pairs = "no pairs" if links is None else f"{links.n_edges} pairs {links.head_type}-{links.tail_type}"
         log.info("task %s: %s%s", task.name, pairs, note)
     return found
-
-
-def code_of(task: TaskData) -> str:
-    """Fingerprint of the code by which a task is trained: its sampler, and the loss that its file names."""
-    loss = plugins.load("tasks", task.kind).loss
-    losses = [plugins.module_of("losses", loss)] if loss else []
-    return fingerprint(plugins.module_of("tasks", task.kind), *losses)
 
 
 def _is_empty(task: TaskData) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from pipeline.artifacts import check_folder, new_folder
 from pipeline.data.storage import load_features, load_sides, load_split, save_tasks
-from pipeline.task_building import build_tasks, code_of, with_placebos
+from pipeline.task_building import build_tasks, with_placebos
+from pipeline.tasks.base import code_of
 from stages._checked import read_checked
 from stages._stage import parser, run
 

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             {key: load_history(model) for key, model in models.items()},
             costs_of(models),
             {dataset: user_groups(load_split(processed), load_tasks(tasks)) for dataset, (processed, tasks) in folders.items()},
-            **{name: chosen[name] for name in ("metrics", "metric", "method", "against")},
+            **{name: chosen[name] for name in ("metrics", "metric", "method", "against", "lower_is_better")},
         )
     log_comparison(models, board, metric, args.out)
     log.info("%s", to_markdown(board, [metric], metric))

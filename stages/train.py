@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pipeline.artifacts import check_folder, new_folder
 from pipeline.data.storage import load_split, load_tasks
-from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.tasks.base import code_of
 from pipeline.tracking.costs import Meter
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import live_run
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments.parse_args(argv)
     checked, seed = read_checked(args.checked), int(args.seed)
     split = load_split(check_folder(args.processed))
-    tasks = load_tasks(check_folder(args.tasks))
+    tasks = load_tasks(check_folder(args.tasks), code_of)
     name = f"{args.dataset}/{args.method}/{seed}"
     params = {"dataset": args.dataset, "method": args.method, "seed": seed, **checked["params"]}
     chosen = checked["arguments"]
@@ -42,10 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 learned = learn_baseline(split, seed, on_epoch, **chosen)
             else:
                 learned = learn(tasks, split, seed, on_epoch, **chosen)
-        best = max(learned.history, key=lambda row: row[VALIDATION_METRIC])
-        log.info("%s: best epoch %d, validation NDCG@20 %.4f", name, best["epoch"], best[VALIDATION_METRIC])
+        log.info("%s: best epoch %d, validation NDCG@20 %.4f", name, *learned.best_epoch())
         with new_folder(args.out) as out:
-            save_learned(out, learned, {"params": params, "best": best})
+            save_learned(out, learned, params)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The picture of rooms and imports, docs/pictures/architecture.svg, drawn from the code.
+"""The picture of rooms and imports, docs/images/architecture.svg, drawn from the code.
 
 python -m tests.architecture
 """
 
 from tests.sources import FLOORS, ROOT, arrows
 
-PICTURE = ROOT / "docs/pictures/architecture.svg"
+PICTURE = ROOT / "docs/images/architecture.svg"
 _WIDTH, _STEP, _BOX_HEIGHT, _CHARACTER = 1120, 84, 30, 8.2
 # Imported from everywhere: their arrows would hide all others.
 _LEFT_OUT = FLOORS[-1]

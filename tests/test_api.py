@@ -25,6 +25,10 @@ def test_the_demo_is_trained_and_recommends() -> None:
     assert [epoch.number for epoch in epochs] == [1, 2]
 
 
+def test_a_baseline_is_a_method_too() -> None:
+    assert len(train(prepare("demo"), rule=("popularity", {})).recommend(["user-0007"], k=3)) == 3
+
+
 def test_data_of_ones_own_with_features(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pd.DataFrame({"u": rng.integers(0, 30, 400), "i": rng.integers(0, 20, 400), "price": rng.random(400)}).to_csv(

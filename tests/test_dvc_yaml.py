@@ -20,10 +20,10 @@ def test_every_stage_is_here() -> None:
 
 @pytest.mark.parametrize("stage", sorted(set(STAGES) - {"check"}))
 def test_what_a_stage_reads_is_among_its_deps(stage: str) -> None:
-    """But for the record of the raw files (which the raw files follow), params.yaml and dvc.lock (which are only attached)."""
+    """But for params.yaml and dvc.lock, which are only attached."""
     words = shlex.split(STAGES[stage]["cmd"])
     paths = {words[place]: words[place + 1] for place in range(len(words) - 1) if words[place].startswith("--")}
-    beside = {"--out", "--record", "--params", "--lock", "--dataset", "--method", "--seed"}
+    beside = {"--out", "--params", "--lock", "--dataset", "--method", "--seed"}
     assert {path for name, path in paths.items() if name not in beside} == set(STAGES[stage]["deps"])
     assert [paths["--out"]] == STAGES[stage]["outs"] if "--out" in paths else "outs" not in STAGES[stage]
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from pipeline import fingerprint, plugins
 from tests.sources import FLOORS, ROOT, arrows, imported_modules, module_of, project_files, room_of
 
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -25,6 +26,24 @@ def test_imports_point_down(here: str, there: str) -> None:
 def test_what_begins_with_an_underscore_stays_in_its_room(path: str) -> None:
     private = [module for module in imported_modules(path) if module.rpartition(".")[2].startswith("_")]
     assert [module for module in private if room_of(module) != room_of(module_of(path))] == []
+
+
+def test_only_the_stages_before_the_work_know_the_configuration() -> None:
+    """It is not in the fingerprint of what it configures: the library takes plain arguments."""
+    users = {path for path in project_files() for module in imported_modules(path) if room_of(module) == "config"}
+    beside = {path for path in users if not path.startswith("pipeline/config/")}
+    assert beside == {"stages/check.py", "stages/inspect_data.py", "stages/tune.py"}
+
+
+def test_plug_ins_import_nothing_that_a_fingerprint_leaves_out() -> None:
+    found = {
+        (path, module)
+        for path in project_files()
+        if path.split("/")[1] in plugins.KINDS
+        for module in imported_modules(path)
+        if module.startswith(tuple(fingerprint.NEUTRAL)) and module not in ("pipeline.errors", "pipeline.fingerprint")
+    }
+    assert found == set()
 
 
 @pytest.mark.parametrize("path", [path for path in project_files() if not path.startswith("pipeline/tracking/")])

@@ -8,7 +8,7 @@ from pipeline.combiners._groups import Groups
 
 __all__ = ["IMTLG"]
 
-_NOTHING = 1e-12  # as in TorchJD
+_EPS = 1e-12  # as in TorchJD
 
 
 class IMTLG(GramianRule):
@@ -35,4 +35,4 @@ def _impartial(products: Tensor) -> Tensor:
     norms = products.diagonal(dim1=1, dim2=2).sqrt()
     v = (torch.linalg.pinv(products, hermitian=True) @ norms.unsqueeze(2)).squeeze(2)
     total = v.sum(dim=1, keepdim=True)
-    return torch.where(total.abs() < _NOTHING, 0.0, v / total).T
+    return torch.where(total.abs() < _EPS, 0.0, v / total).T

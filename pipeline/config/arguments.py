@@ -1,5 +1,6 @@
 """What params.yaml says, as the keyword arguments of the library: what the stages pass on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline import plugins
@@ -57,17 +58,19 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
         "loss": ("losses", plugin_of(config, "losses", train.loss)),
         "optimizer": ("optimizers", plugin_of(config, "optimizers", train.optimizer)),
     }
-    task_losses = {
-        name: plugin_of(config, "losses", task.loss or train.loss, task.options)
-        for name, task in sorted(config.tasks.items())
-        if task.loss or task.options
-    }
+    uses_side_tasks = plugins.load("combiners", rule[0]).uses_side_tasks
+    tasks = {name: task for name, task in sorted(config.tasks.items()) if uses_side_tasks or name == plugins.MAIN_TASK}
+    task_losses = {}
+    for name, task in tasks.items():
+        loss = task.loss or _kind_of(name).loss or train.loss
+        task_losses[name] = plugin_of(config, "losses", loss, task.options, config.place("tasks", name, "options"))
+    _refuse_unfit(config, parts["loss"][1][0], task_losses)
     if trial:
         trial.check(kind, rule, config.place(kind, method))
         for of_kind, plug_in in parts.values():
             trial.check(of_kind, plug_in, config.place(of_kind, plug_in[0]))
         for name, plug_in in task_losses.items():
-            trial.check("losses", plug_in, config.place("tasks", name, "options"))
+            trial.check("losses", plug_in, config.place("tasks", name, "options"), is_main=name == plugins.MAIN_TASK)
     plain = train.model_dump(mode="json", exclude={"encoder", "loss", "optimizer"})
     chosen = {part: plug_in for part, (_, plug_in) in parts.items()}
     shown |= {part: _shown(plug_in) for part, plug_in in (*chosen.items(), *((f"task.{n}", p) for n, p in task_losses.items()))}
@@ -83,6 +86,33 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
         "plug_ins": sorted(set(in_use)),
         "params": flat(shown),
     }
+
+
+def _kind_of(task: str) -> Any:
+    """The plug-in of a task; a relation of an own data set is a ranking task."""
+    return plugins.load("tasks", task if task in plugins.names("tasks") else plugins.RANKING)
+
+
+def _refuse_unfit(config: RunConfig, loss: str, task_losses: Mapping[str, PlugIn]) -> None:
+    """A loss reads columns that the examples of its task have; of the main task also a drawn or a linked tail to rank."""
+    of_main = task_losses.get(plugins.MAIN_TASK, (loss, {}))[0]
+    where = (
+        config.place("tasks", plugins.MAIN_TASK, "loss") if plugins.MAIN_TASK in task_losses else config.place("train", "loss")
+    )
+    uses = [(plugins.MAIN_TASK, of_main, where)]
+    uses += [
+        (task, name, config.place("tasks", task, "loss"))
+        for task, (name, _) in task_losses.items()
+        if task != plugins.MAIN_TASK
+    ]
+    problems = [
+        f"{place}: {name} needs {column}, which the examples of {task} do not have. Fix: name another loss"
+        for task, name, place in uses
+        for column in plugins.load("losses", name).needs
+        if column not in _kind_of(task).sampler.columns
+    ]
+    if problems:
+        raise ParamsError(*problems)
 
 
 def _shown(plug_in: PlugIn) -> dict[str, Any]:

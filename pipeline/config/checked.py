@@ -14,6 +14,7 @@ from pipeline.config.plugin_options import method_of, plugin_of
 from pipeline.config.run_config import RunConfig
 from pipeline.config.trial_build import TrialBuild
 from pipeline.fingerprint import fingerprint
+from pipeline.metrics.base import is_lower_better, needs
 
 __all__ = ["checked_files"]
 
@@ -35,9 +36,12 @@ def checked_files(config: RunConfig) -> Iterator[File]:
     for dataset in config.datasets:
         yield from _of_dataset(config, dataset, trial)
     evaluate = {**config.evaluate.model_dump(mode="json"), "threads": config.train.threads}
+    for name in config.evaluate.metrics:
+        needs(plugins.load("metrics", name))
     metrics = [plugins.module_of("metrics", name) for name in config.evaluate.metrics]
     yield "evaluate.json", {"arguments": evaluate, "code": _code("stages.evaluate", *metrics)}
     compared = config.model_dump(mode="json", include={"datasets", "methods", "seeds"}) | config.compare.model_dump(mode="json")
+    compared["lower_is_better"] = is_lower_better(plugins.load("metrics", config.compare.metric.partition("@")[0]))
     compared["metrics"] = [f"{metric}@{k}" for k in config.evaluate.cutoffs for metric in config.evaluate.metrics]
     yield "compare.json", {"arguments": compared, "code": _code("stages.compare", *metrics, whole=True)}
     listed = {name: list(getattr(config, name)) for name in ("datasets", "methods", "seeds")}

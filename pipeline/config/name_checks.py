@@ -3,14 +3,13 @@
 from typing import TYPE_CHECKING
 
 from pipeline import plugins
+from pipeline.config.overrides import LIKE
 from pipeline.errors import closest
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig
 
 __all__ = ["name_problems"]
-
-_LIKE = "like"
 
 Use = tuple[str, list[str], list[str]]  # key path, names found there, valid names
 
@@ -33,6 +32,11 @@ def name_problems(config: "RunConfig") -> list[str]:
         f"{config.place(kind, name)}: missing. Fix: add the section {kind}.{name} ({{}} for its defaults)"
         for kind, name in sections
         if name in plugins.names(kind) and name not in getattr(config, kind)
+    ]
+    found += [
+        f"{config.place('baselines', name)}: combiners has a method of this name. Fix: choose another"
+        for name in config.baselines
+        if name in config.combiners
     ]
     return found + [
         f"{config.place('custom', name)}: this name belongs to a built-in data set. Fix: choose another"
@@ -62,8 +66,9 @@ def _uses(config: "RunConfig") -> list[Use]:
         ("compare.against", [config.compare.against or config.methods[0]], list(config.methods)),
         ("tune.methods", list(config.tune.methods), methods),
         *(
-            (f"combiners.{name}.by_task", list(options.get("by_task") or {}), tasks)
+            (f"combiners.{name}.by_task", list(options["by_task"]), tasks)
             for name, options in config.combiners.items()
+            if isinstance(options.get("by_task"), dict)
         ),
     ]
 
@@ -78,10 +83,10 @@ def _uses_of_plugins(config: "RunConfig") -> list[Use]:
     ]
     for kind in ("encoders", "losses", "optimizers", "combiners", "baselines"):
         sections = getattr(config, kind)
-        uses.append((kind, [name for name, options in sections.items() if _LIKE not in options], plugins.names(kind)))
+        uses.append((kind, [name for name, options in sections.items() if LIKE not in options], plugins.names(kind)))
         uses += [
-            (f"{kind}.{name}.{_LIKE}", [options[_LIKE]], [other for other in sections if other != name])
+            (f"{kind}.{name}.{LIKE}", [str(options[LIKE])], [other for other in sections if other != name])
             for name, options in sections.items()
-            if _LIKE in options
+            if LIKE in options
         ]
     return uses

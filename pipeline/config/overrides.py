@@ -7,7 +7,10 @@ from pydantic import Field
 
 from pipeline.strict_model import StrictModel
 
-__all__ = ["Changes", "Override", "flat", "merged"]
+__all__ = ["LIKE", "Changes", "Override", "flat", "merged"]
+
+LIKE = "like"
+"""Key of a section of ``combiners`` or ``baselines`` that starts from another method."""
 
 Section = dict[str, Any]
 Sections = dict[str, dict[str, Any]]

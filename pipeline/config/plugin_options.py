@@ -9,7 +9,8 @@ import pydantic
 from pydantic import BaseModel
 
 from pipeline import plugins
-from pipeline.config.run_config import LIKE, RunConfig
+from pipeline.config.overrides import LIKE
+from pipeline.config.run_config import RunConfig
 from pipeline.config.validation_errors import error_lines
 from pipeline.errors import ParamsError
 from pipeline.strict_model import StrictModel
@@ -40,22 +41,35 @@ def method_of(config: RunConfig, name: str) -> PlugIn:
     return rule, _checked(config, kind, rule, options, name)
 
 
-def plugin_of(config: RunConfig, kind: str, name: str, changes: Mapping[str, Any] | None = None) -> PlugIn:
+def plugin_of(
+    config: RunConfig, kind: str, name: str, changes: Mapping[str, Any] | None = None, place: str | None = None
+) -> PlugIn:
     """An encoder, a loss or an optimiser with its options, some of them changed.
+
+    Args:
+        config: What params.yaml says.
+        kind: Of the plug-in.
+        name: Its name.
+        changes: Options that are not those of its section.
+        place: Where these stand, for the error line.
 
     Raises:
         ParamsError: As ``read_config``.
     """
-    return name, _checked(config, kind, name, {**getattr(config, kind).get(name, {}), **(changes or {})}, name)
+    return name, _checked(
+        config, kind, name, {**getattr(config, kind).get(name, {}), **(changes or {})}, name, place if changes else None
+    )
 
 
-def _checked(config: RunConfig, kind: str, plug_in: str, options: dict[str, Any], section: str) -> dict[str, Any]:
+def _checked(
+    config: RunConfig, kind: str, plug_in: str, options: dict[str, Any], section: str, place: str | None = None
+) -> dict[str, Any]:
     schema = options_schema(plugins.load(kind, plug_in))
     try:
         return dict(schema.model_validate(options))
     except pydantic.ValidationError as error:
-        place = ".".join((*([config._place] if config._place else []), kind, section))
-        raise ParamsError(*error_lines(config.path, error, schema, place)) from error
+        key = config.key(kind, section) if place is None else place.removeprefix(f"{config.path}: ")
+        raise ParamsError(*error_lines(config.path, error, schema, key)) from error
 
 
 @cache
@@ -66,5 +80,5 @@ def options_schema(factory: Callable[..., Any]) -> type[BaseModel]:
         p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters if p.kind is p.KEYWORD_ONLY
     }
     if bare := [name for name, (annotation, _) in fields.items() if annotation is inspect.Parameter.empty]:
-        raise TypeError(f"{factory.__name__}: option {bare[0]} has no type annotation")
+        raise ParamsError(f"{factory.__module__}.{factory.__name__}: option {bare[0]} has no type. Fix: annotate it")
     return pydantic.create_model("Options", __base__=StrictModel, **fields)

@@ -4,7 +4,7 @@ An error names the key path, what was found and what is allowed. What plug-ins a
 ``pipeline.config.plugin_options``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,17 +16,14 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
 from pipeline.config.name_checks import name_problems
-from pipeline.config.overrides import Changes, Override, merged
+from pipeline.config.overrides import LIKE, Changes, Override, merged
 from pipeline.config.schema import BuildTasks, Compare, Evaluate, OneOrMore, Preprocess, TaskSettings, Train, Tune
 from pipeline.config.validation_errors import error_lines
 from pipeline.data.raw.description import Description, Name
 from pipeline.errors import InputError, ParamsError
 from pipeline.strict_model import StrictModel
 
-__all__ = ["LIKE", "RunConfig", "read_config", "unchanged"]
-
-LIKE = "like"
-"""Key of a section of ``combiners`` or ``baselines`` that starts from another method."""
+__all__ = ["RunConfig", "read_config"]
 
 Options = dict[str, Any]
 
@@ -60,9 +57,13 @@ class RunConfig(StrictModel):
         """The file."""
         return self._path
 
+    def key(self, *keys: str) -> str:
+        """Key path of a key, also where it comes from an override."""
+        return ".".join((*([self._place] if self._place else []), *keys))
+
     def place(self, *keys: str) -> str:
         """Where a key stands, for the beginning of an error line: file, and key path."""
-        return f"{self._path}: {'.'.join((*([self._place] if self._place else []), *keys))}"
+        return f"{self._path}: {self.key(*keys)}"
 
     @cached_property
     def method_sections(self) -> dict[str, Options]:
@@ -155,19 +156,3 @@ def _validated(path: Path, content: Mapping[str, Any], place: str = "") -> RunCo
     if problems := name_problems(config):
         raise ParamsError(*problems)
     return config
-
-
-def unchanged(before: RunConfig, used: Callable[[RunConfig], object]) -> None:
-    """Refuse to publish what was made with other settings than stand in the file now.
-
-    DVC notes the params after a stage has ended: an edit while it ran would be taken for what its output was made with.
-
-    Args:
-        before: What the stage read.
-        used: The part of it that the stage uses.
-
-    Raises:
-        InputError: If that part reads differently.
-    """
-    if used(read_config(before.path)) != used(before):
-        raise InputError(f"{before.path}: was modified while the stage ran; its output is discarded. Fix: run dvc repro again")

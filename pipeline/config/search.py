@@ -10,6 +10,7 @@ from pipeline.config.arguments import Training, training
 from pipeline.config.overrides import flat
 from pipeline.config.plugin_options import method_of
 from pipeline.config.run_config import RunConfig
+from pipeline.fingerprint import fingerprint
 from pipeline.search_space import Range, Space
 
 __all__ = ["nested", "search_name", "space_of", "start_values", "training_with"]
@@ -37,7 +38,7 @@ def training_with(config: RunConfig, dataset: str, method: str, values: Mapping[
 
 
 def search_name(config: RunConfig, dataset: str, method: str, data: str) -> str:
-    """Of other data, other settings around it or another space, it is another search.
+    """A search with other data, fixed settings, space or code is a different search.
 
     Args:
         config: As it stands in the file.
@@ -49,7 +50,9 @@ def search_name(config: RunConfig, dataset: str, method: str, data: str) -> str:
     # The searched keys get constant values, because the search itself writes its result to params.yaml.
     fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in space.items()}
     around: list[Any] = [data, {key: of.model_dump() for key, of in space.items()}]
-    around += [training_with(config, dataset, method, fixed)["arguments"], config.tune.seed]
+    trained = training_with(config, dataset, method, fixed)
+    modules = [plugins.module_of(kind, name) for kind, name in trained["plug_ins"]]
+    around += [trained["arguments"], config.tune.seed, fingerprint("stages.train", *modules)]
     digest = hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()
     return f"{dataset}/{method}/{digest[:12]}"
 

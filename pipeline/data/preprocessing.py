@@ -11,7 +11,7 @@ from pipeline.data.derived import MOST_LISTED, share_listed
 from pipeline.data.filtering import k_core, keep_rated, resolve_duplicates
 from pipeline.data.ids import UNKNOWN, IdMap
 from pipeline.data.processed import Processed
-from pipeline.data.relation import ITEM, USER, Numbers, Relation, SideTable
+from pipeline.data.relation import ITEM, USER, NodeFeatures, Numbers, Relation, SideTable
 from pipeline.data.split import TEST, TRAIN, VALID, Split
 from pipeline.data.splitting import Splitting, assign_last, assign_one, assign_random, assign_temporal
 from pipeline.data.tables import (
@@ -27,7 +27,6 @@ from pipeline.data.tables import (
     RawRelation,
     RawTables,
 )
-from pipeline.data.task_data import NodeFeatures
 from pipeline.errors import InputError
 
 __all__ = ["preprocess"]

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.data.ids import IdMap
-from pipeline.data.relation import SideTable
+from pipeline.data.relation import NodeFeatures, SideTable
 from pipeline.data.split import Split
-from pipeline.data.task_data import NodeFeatures
 
 __all__ = ["Processed"]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ITEM", "USER", "NodeTypes", "Numbers", "Relation", "RelationKind", "SideTable"]
+__all__ = ["ITEM", "USER", "NodeFeatures", "NodeTypes", "Numbers", "Relation", "RelationKind", "SideTable"]
 
 USER = "user"
 ITEM = "item"
@@ -80,6 +80,30 @@ class SideTable:
     kind: RelationKind | None
 
 
+@dataclass(frozen=True, eq=False)
+class NodeFeatures:
+    """Numbers that describe every node of a type.
+
+    Attributes:
+        node_type: Whose.
+        values: float64 ``[n_nodes, n_features]``, finite.
+        names: Of the features ``[n_features]``.
+
+    Raises:
+        ValueError: If the shapes differ or a number is not finite.
+    """
+
+    node_type: str
+    values: npt.NDArray[np.float64]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.names):  # noqa: PLR2004  # a matrix
+            raise ValueError(f"features of {self.node_type}: {self.values.shape} must be [n_nodes, {len(self.names)}]")
+        if not np.isfinite(self.values).all():
+            raise ValueError(f"features of {self.node_type}: every number must be finite")
+
+
 @dataclass(frozen=True)
 class NodeTypes:
     """All node types stacked into one table of rows: a row number is the offset of the type plus the node number.
@@ -95,7 +119,7 @@ class NodeTypes:
     sizes: Mapping[str, int]
 
     @classmethod
-    def of(cls, relations: Iterable[Relation]) -> "NodeTypes":
+    def of(cls, relations: Iterable[Relation], features: Iterable[NodeFeatures] = ()) -> "NodeTypes":
         """The node types of some relations; users and items come first.
 
         Raises:
@@ -106,6 +130,12 @@ class NodeTypes:
             for node_type, size in ((relation.head_type, relation.n_heads), (relation.tail_type, relation.n_tails)):
                 if sizes.setdefault(node_type, size) != size:
                     raise ValueError(f"{relation.name}: {size} nodes of type {node_type!r}, elsewhere {sizes[node_type]}")
+        for described in features:
+            n_nodes = len(described.values)
+            if sizes.setdefault(described.node_type, n_nodes) != n_nodes:
+                raise ValueError(
+                    f"features: {n_nodes} nodes of type {described.node_type!r}, elsewhere {sizes[described.node_type]}"
+                )
         rest = sorted(set(sizes) - {USER, ITEM})
         return cls({node_type: sizes[node_type] for node_type in (USER, ITEM, *rest) if node_type in sizes})
 

@@ -13,9 +13,9 @@ import pyarrow.parquet
 from pipeline.artifacts import read_json, write_json
 from pipeline.data.ids import IdMap
 from pipeline.data.processed import Processed
-from pipeline.data.relation import Relation, SideTable
+from pipeline.data.relation import NodeFeatures, Relation, SideTable
 from pipeline.data.split import PARTS, Split
-from pipeline.data.task_data import NodeFeatures, TaskData
+from pipeline.data.task_data import TaskData
 from pipeline.errors import InputError, IntegrityError
 
 __all__ = [
@@ -117,20 +117,29 @@ def save_tasks(folder: Path, tasks: Sequence[TaskData], code_of: Callable[[TaskD
             _write_features(folder / f"{stem}.features.parquet", task.features)
 
 
-def load_tasks(folder: Path) -> list[TaskData]:
-    """The tasks that ``save_tasks`` wrote, in the same order."""
+def load_tasks(folder: Path, code_of: Callable[[TaskData], str] | None = None) -> list[TaskData]:
+    """The tasks that ``save_tasks`` wrote, in the same order.
+
+    Args:
+        folder: What it filled.
+        code_of: As of ``save_tasks``: refuses a task that was built for other code.
+
+    Raises:
+        InputError: If one was.
+    """
     found = []
     for path in sorted(folder.glob("*-*.json"), key=lambda path: int(path.name.split("-")[0])):
         pairs, features = path.with_suffix(".parquet"), path.with_suffix(".features.parquet")
         described = read_json(path)
-        found.append(
-            TaskData(
-                described["name"],
-                described["kind"],
-                relation=_read_relation(pairs)[0] if pairs.is_file() else None,
-                features=_read_features(features) if features.is_file() else None,
-            )
+        task = TaskData(
+            described["name"],
+            described["kind"],
+            relation=_read_relation(pairs)[0] if pairs.is_file() else None,
+            features=_read_features(features) if features.is_file() else None,
         )
+        if code_of is not None and described["code"] != code_of(task):
+            raise InputError(f"{path}: the code of the task was modified after it was built. Fix: run dvc repro again")
+        found.append(task)
     return found
 
 

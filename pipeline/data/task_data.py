@@ -3,38 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
+from pipeline.data.relation import NodeFeatures, Relation
 
-from pipeline.data.relation import Relation
-
-__all__ = ["NodeFeatures", "TaskData", "TrainingData"]
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class NodeFeatures:
-    """Numbers that describe every node of a type.
-
-    Attributes:
-        node_type: Whose.
-        values: float64 ``[n_nodes, n_features]``, finite.
-        names: Of the features ``[n_features]``.
-
-    Raises:
-        ValueError: If the shapes differ or a number is not finite.
-    """
-
-    node_type: str
-    values: Floats
-    names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if self.values.ndim != 2 or self.values.shape[1] != len(self.names):  # noqa: PLR2004  # a matrix
-            raise ValueError(f"features of {self.node_type}: {self.values.shape} must be [n_nodes, {len(self.names)}]")
-        if not np.isfinite(self.values).all():
-            raise ValueError(f"features of {self.node_type}: every number must be finite")
+__all__ = ["TaskData", "TrainingData"]
 
 
 @dataclass(frozen=True, eq=False)

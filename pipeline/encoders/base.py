@@ -92,4 +92,8 @@ class Encoder(nn.Module, ABC):
                 entries = of_parameter.coalesce()
                 yield parameter, entries.indices()[0], entries.values()
             else:
-                yield parameter, torch.arange(len(parameter), device=parameter.device), of_parameter
+                yield (
+                    parameter,
+                    torch.arange(parameter.shape[0] if parameter.dim() else 1, device=parameter.device),
+                    of_parameter,
+                )

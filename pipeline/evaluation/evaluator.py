@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.metrics.base import Metric, evaluate
-from pipeline.ranking.top_k import NOTHING, Histories, ItemLists, top_k
+from pipeline.ranking.top_k import NO_ITEM, Histories, ItemLists, top_k
 
 __all__ = ["Ranking", "find_hits", "metric_values", "per_user", "rank"]
 
@@ -24,7 +24,7 @@ class Ranking:
 
     Attributes:
         users: ``[n_users]``.
-        items: ``[n_users, k]``, best first; ``NOTHING`` where a list ends early.
+        items: ``[n_users, k]``, best first; ``NO_ITEM`` where a list ends early.
         scores: ``[n_users, k]``.
         hits: ``[n_users, k]``, true where the item is relevant.
         n_relevant: ``[n_users]``, >= 1.
@@ -85,7 +85,7 @@ def find_hits(items: Tensor, users: Tensor, relevant: ItemLists) -> Tensor:
         return torch.zeros_like(items, dtype=torch.bool)
     keys = torch.arange(users.numel(), device=users.device).unsqueeze(1) * relevant.n_items + items
     at = torch.searchsorted(known, keys).clamp(max=known.numel() - 1)
-    return (known[at] == keys) & (items != NOTHING)
+    return (known[at] == keys) & (items != NO_ITEM)
 
 
 def per_user(ranking: Ranking, metrics: Mapping[str, Metric], cutoffs: Sequence[int]) -> pd.DataFrame:

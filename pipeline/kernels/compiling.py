@@ -1,6 +1,8 @@
 """Compilation of loops: the only module that depends on numba, which may be absent."""
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -20,8 +22,14 @@ AHEAD = 8
 """Prefetch distance in rows: memory latency is about the time it takes to process this many."""
 
 _LINE_BYTES, _LINES = 64, 4  # cache lines prefetched per row; the hardware fetches the rest of a longer row
-# A change to this file does not invalidate numba's cached machine code of the files that use it: remove their __pycache__.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
+
+if numba is not None:
+    # Numba looks at the file of a function alone, not at those that it calls: the cache is one of these very kernels.
+    _SUM = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+    _BASE = numba.config.CACHE_DIR or Path(__file__).with_name("__pycache__")  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(Path(_BASE, _SUM[:16]))  # type: ignore[attr-defined]
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 

@@ -45,7 +45,7 @@ def distinct(values: _Ints, seen: npt.NDArray[np.bool_], found: _Ints) -> int:
 
 @compiled
 def weighted_sum(values: _Floats, weights: _Floats, total: _Floats) -> None:
-    """``total[e]``: the sum over t of weights[t, e] * values[t, e]. Equivalent to the reference in ``combiners._base``.
+    """``total[e]``: sum over t of weights[t, e] * values[t, e]. The twin of ``combiners.base.weighted_sum``.
 
     Args:
         values: ``[n_tasks, n_rows, dim]``.

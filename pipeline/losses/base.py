@@ -70,6 +70,6 @@ class Loss(nn.Module, ABC):
         """
         return None
 
-    def ranked(self, tails: Tensor) -> Tensor:
+    def scoring_vectors(self, tails: Tensor) -> Tensor:
         """Tails ``[n_tails, dim]``, transformed so that inner products with a head rank them as the loss does."""
         return tails

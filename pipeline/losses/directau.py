@@ -43,7 +43,7 @@ class DirectAU(Loss):
         alignment = (heads - tails).square().sum(dim=1).mean()
         return alignment + self.gamma * (_uniformity(heads) + _uniformity(tails)) / 2
 
-    def ranked(self, tails: Tensor) -> Tensor:
+    def scoring_vectors(self, tails: Tensor) -> Tensor:
         """Unit vectors."""
         return functional.normalize(tails, dim=1)
 

@@ -138,7 +138,7 @@ class SampledSoftmax(Loss):
             expected = expected + (n_pairs - 1) * self.share[row_ids[others]]
         return expected.log() if isinstance(expected, Tensor) else math.log(expected)
 
-    def ranked(self, tails: Tensor) -> Tensor:
+    def scoring_vectors(self, tails: Tensor) -> Tensor:
         """Unit vectors if the loss compares cosines, else the tails themselves."""
         return functional.normalize(tails, dim=1) if self.normalize else tails
 

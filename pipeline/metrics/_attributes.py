@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from pipeline.metrics.base import NOTHING
+from pipeline.errors import InputError
+from pipeline.metrics.base import NO_ITEM
 from pipeline.ranking.top_k import ItemLists
 
 __all__ = ["indicators"]
@@ -19,12 +20,13 @@ def indicators(items: Tensor, attributes: Mapping[str, ItemLists]) -> Iterator[t
         attributes: Name -> attributes of every item.
 
     Raises:
-        ValueError: If there are none.
+        InputError: If there are none.
     """
     if not attributes:
-        raise ValueError("the data set has no side table of items, so its items have no attributes")
+        problem = "the data set has no side table of items, so its items have no attributes"
+        raise InputError(f"evaluate.metrics: {problem}. Fix: leave diversity and calibration out")
     for row in items:
-        listed = row[row != NOTHING]
+        listed = row[row != NO_ITEM]
         tables = []
         for lists in attributes.values():
             table = torch.zeros(len(listed), lists.n_items, dtype=torch.float64)

@@ -3,7 +3,7 @@
 It is called with the parameters that it names, at each cutoff k::
 
     hits          bool [n_users, k]: whether the recommended item is relevant
-    items         int64 [n_users, k]: the recommended items, best first; NOTHING where a list ends early
+    items         int64 [n_users, k]: the recommended items, best first; NO_ITEM where a list ends early
     scores        [n_users, k]: their scores; -inf where a list ends early
     n_relevant    int64 [n_users]: held-out items of each user, >= 1
     users         int64 [n_users]: user numbers
@@ -23,13 +23,25 @@ from typing import Any
 
 from torch import Tensor
 
-from pipeline.ranking.top_k import NOTHING
+from pipeline.errors import ParamsError
+from pipeline.ranking.top_k import NO_ITEM
 
-__all__ = ["INPUTS", "NOTHING", "Metric", "evaluate", "needs"]
+__all__ = ["INPUTS", "NO_ITEM", "Metric", "evaluate", "is_lower_better", "lower_is_better", "needs"]
 
 Metric = Callable[..., Tensor]
 
 INPUTS = ("attributes", "history", "hits", "items", "n_items", "n_relevant", "popularity", "scores", "users")
+
+
+def lower_is_better(metric: Metric) -> Metric:
+    """Marks a metric of which less is better: decides who leads, and who is better off."""
+    metric.lower_is_better = True  # type: ignore[attr-defined]
+    return metric
+
+
+def is_lower_better(metric: Metric) -> bool:
+    """Whether a metric is so marked."""
+    return bool(getattr(metric, "lower_is_better", False))
 
 
 @cache
@@ -37,11 +49,12 @@ def needs(metric: Metric) -> tuple[str, ...]:
     """The names of what a metric is called with.
 
     Raises:
-        TypeError: If there is no such thing.
+        ParamsError: If there is no such thing.
     """
     names = tuple(inspect.signature(metric).parameters)
     if unknown := sorted(set(names) - set(INPUTS)):
-        raise TypeError(f"{metric.__name__}: needs {unknown[0]!r}, which no ranking has (it has {', '.join(INPUTS)})")
+        what = f"metrics.{metric.__name__}: needs {unknown[0]!r}, which no ranking has"
+        raise ParamsError(f"{what}. Fix: name its parameters after what there is ({', '.join(INPUTS)})")
     return names
 
 

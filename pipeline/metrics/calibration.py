@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.metrics._attributes import indicators
+from pipeline.metrics.base import lower_is_better
 from pipeline.ranking.top_k import ItemLists
 
 __all__ = ["calibration"]
@@ -13,6 +14,7 @@ __all__ = ["calibration"]
 _MIXED = 0.01  # share of the history in the list's distribution, so that no logarithm is infinite; as in the paper
 
 
+@lower_is_better
 def calibration(items: Tensor, users: Tensor, history: ItemLists, attributes: Mapping[str, ItemLists]) -> Tensor:
     """How far a list is from the user's tastes: KL(p || .99 q + .01 p), lower is better (Steck, RecSys 2018, equations 2 to 5).
 

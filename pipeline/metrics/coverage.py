@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pipeline.metrics.base import NOTHING
+from pipeline.metrics.base import NO_ITEM
 
 __all__ = ["coverage"]
 
@@ -18,4 +18,4 @@ def coverage(items: Tensor, n_items: int) -> Tensor:
     Returns:
         One value for the whole ranking.
     """
-    return torch.tensor(len(torch.unique(items[items != NOTHING])) / n_items, dtype=torch.float64)
+    return torch.tensor(len(torch.unique(items[items != NO_ITEM])) / n_items, dtype=torch.float64)

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
-from pipeline.metrics.base import NOTHING
+from pipeline.metrics.base import NO_ITEM, lower_is_better
 
 __all__ = ["gini"]
 
 
+@lower_is_better
 def gini(items: Tensor, n_items: int) -> Tensor:
     """Gini index of how often each item of the catalogue is recommended: 0 all alike, towards 1 a few alone.
 
@@ -20,6 +21,6 @@ def gini(items: Tensor, n_items: int) -> Tensor:
     Returns:
         One value for the whole ranking.
     """
-    counts = torch.bincount(items[items != NOTHING].flatten(), minlength=n_items).double().sort().values
+    counts = torch.bincount(items[items != NO_ITEM].flatten(), minlength=n_items).double().sort().values
     rank = torch.arange(1, n_items + 1, dtype=torch.float64)
     return ((2 * rank - n_items - 1) * counts).sum() / (n_items * counts.sum().clamp(min=1))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pipeline.metrics.base import NOTHING
+from pipeline.metrics.base import NO_ITEM
 
 __all__ = ["novelty"]
 
@@ -21,5 +21,5 @@ def novelty(items: Tensor, popularity: Tensor) -> Tensor:
         Bits, one value per user ``[n_users]``; 0 for an empty list.
     """
     information = -torch.log2(popularity.double().clamp(min=1) / popularity.sum().clamp(min=1))
-    listed = items != NOTHING
+    listed = items != NO_ITEM
     return (information[items] * listed).sum(dim=1) / listed.sum(dim=1).clamp(min=1)

@@ -2,11 +2,12 @@
 
 from torch import Tensor
 
-from pipeline.metrics.base import NOTHING
+from pipeline.metrics.base import NO_ITEM, lower_is_better
 
 __all__ = ["popularity"]
 
 
+@lower_is_better
 def popularity(items: Tensor, popularity: Tensor) -> Tensor:
     """Mean number of training interactions of the recommended items, over all entries of all lists.
 
@@ -17,4 +18,4 @@ def popularity(items: Tensor, popularity: Tensor) -> Tensor:
     Returns:
         One value for the whole ranking.
     """
-    return popularity[items[items != NOTHING]].double().mean()
+    return popularity[items[items != NO_ITEM]].double().mean()

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.artifacts import check_folder, read_json, write_json
 from pipeline.data.ids import UNKNOWN, IdMap
 from pipeline.data.split import Split
-from pipeline.ranking.top_k import NOTHING, Histories, ItemLists, ranking_tables, top_k
+from pipeline.ranking.top_k import NO_ITEM, Histories, ItemLists, ranking_tables, top_k
 
 __all__ = ["ANSWER", "REQUIREMENTS", "Recommender"]
 
@@ -87,7 +87,7 @@ class Recommender:
         for places in torch.split(known.nonzero().squeeze(1), _BATCH):
             best, best_scores = top_k(self.users, self.items, self.seen, numbers[places], items.shape[1])
             items[places], scores[places] = best, best_scores
-        place, rank = (items != NOTHING).nonzero(as_tuple=True)
+        place, rank = (items != NO_ITEM).nonzero(as_tuple=True)
         return pd.DataFrame(
             {
                 "user_id": pd.Series([str(user_ids[i]) for i in place.tolist()], dtype="str"),

@@ -12,9 +12,9 @@ from pipeline.data.relation import ITEM, USER
 from pipeline.kernels.best_unseen import best_unseen
 from pipeline.kernels.compiling import is_compiled_for
 
-__all__ = ["NOTHING", "Histories", "ItemLists", "ranking_tables", "top_k"]
+__all__ = ["NO_ITEM", "Histories", "ItemLists", "ranking_tables", "top_k"]
 
-NOTHING = -1
+NO_ITEM = -1
 """Padding of a list that is shorter than k because the user has fewer than k unseen items."""
 
 
@@ -103,11 +103,11 @@ def top_k(
         k: Length of the lists.
 
     Returns:
-        Items ``[n, k]`` and scores ``[n, k]``; ``NOTHING`` and -inf where fewer than k items are unseen.
+        Items ``[n, k]`` and scores ``[n, k]``; ``NO_ITEM`` and -inf where fewer than k items are unseen.
     """
     scores = users_table[users] @ items_table.T
     if is_compiled_for(scores):
-        items = torch.full((users.numel(), k), NOTHING)
+        items = torch.full((users.numel(), k), NO_ITEM)
         best = torch.full((users.numel(), k), -torch.inf, dtype=scores.dtype)
         known = (seen.offsets.numpy(), seen.items.numpy())
         best_unseen(scores.numpy(), users.numpy(), *known, items.numpy(), best.numpy())
@@ -123,5 +123,5 @@ def top_k(
     best, items = best[:, :k], items[:, :k]
     if n_items < k:
         best = torch.nn.functional.pad(best, (0, k - n_items), value=-torch.inf)
-        items = torch.nn.functional.pad(items, (0, k - n_items), value=NOTHING)
-    return items.masked_fill(best == -torch.inf, NOTHING), best
+        items = torch.nn.functional.pad(items, (0, k - n_items), value=NO_ITEM)
+    return items.masked_fill(best == -torch.inf, NO_ITEM), best

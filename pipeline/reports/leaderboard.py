@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
-from pipeline.evaluation.significance import CONFIDENCE, holm, paired_test
+from pipeline.evaluation.significance import holm, paired_test
 
 __all__ = ["Result", "leader_board", "mean_over_seeds"]
 
@@ -32,7 +31,9 @@ class Result:
     item_groups: Mapping[str, float] = field(default_factory=dict)
 
 
-def leader_board(results: list[Result], metric: str, ours: str, against: str | None = None) -> pd.DataFrame:
+def leader_board(
+    results: list[Result], metric: str, ours: str, against: str | None = None, *, lower_is_better: bool = False
+) -> pd.DataFrame:
     """One row per data set and method, best first within a data set.
 
     The best baseline is the method other than ``ours`` with the highest mean of ``metric`` on the test set, a choice that
@@ -45,6 +46,7 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
         results: At least one; all methods on a data set must have the same users.
         metric: Determines the order, the best baseline and the differences.
         ours: The proposed method, which is not a baseline.
+        lower_is_better: Whether less of ``metric`` is better.
         against: The method to compare all others with, instead of the best baseline.
 
     Returns:
@@ -63,11 +65,11 @@ def leader_board(results: list[Result], metric: str, ours: str, against: str | N
             for method in dict.fromkeys(result.method for result in of_dataset)
         }
         rows = pd.DataFrame([_summary(dataset, method, group) for method, group in by_method.items()])
-        rows = rows.sort_values(metric, ascending=False, ignore_index=True, kind="stable")
+        rows = rows.sort_values(metric, ascending=lower_is_better, ignore_index=True, kind="stable")
         rivals = rows[rows["method"] == against] if against else rows[rows["method"] != ours]
         if len(rivals):
             baseline = str(rivals["method"].iloc[0])
-            rows = rows.merge(_differences(by_method, baseline, metric), on="method", how="left")
+            rows = rows.merge(_differences(by_method, baseline, metric, -1 if lower_is_better else 1), on="method", how="left")
         boards.append(rows)
     columns = ["difference", "low", "high", "relative", "p", "p_seeds", "effect", "better", "worse", "ahead", "baseline"]
     board = pd.concat(boards, ignore_index=True)
@@ -83,50 +85,54 @@ def _summary(dataset: str, method: str, group: list[Result]) -> dict[Hashable, A
     return row
 
 
-def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: str) -> pd.DataFrame:
+def _differences(by_method: Mapping[str, list[Result]], baseline: str, metric: str, sign: int) -> pd.DataFrame:
+    """``sign`` is -1 where less of the metric is better."""
     per_user = metric in by_method[baseline][0].per_user
     rows = []
     for method in by_method:
         if method != baseline:
             of_users = _over_users if per_user else _of_wholes
-            row = of_users(by_method[method], by_method[baseline], metric)
+            row = of_users(by_method[method], by_method[baseline], metric, sign)
             rows.append(
-                {"method": method, "baseline": baseline, **row, **_over_seeds(by_method[method], by_method[baseline], metric)}
+                {
+                    "method": method,
+                    "baseline": baseline,
+                    **row,
+                    **_over_seeds(by_method[method], by_method[baseline], metric, sign),
+                }
             )
     table = pd.DataFrame(rows, columns=None if rows else ["method", "p", "p_seeds"])
     return table.assign(**{name: holm(table[name].to_numpy(np.float64)) for name in ("p", "p_seeds")})
 
 
-def _over_users(group: list[Result], baseline: list[Result], metric: str) -> dict[str, float]:
+def _over_users(group: list[Result], baseline: list[Result], metric: str, sign: int) -> dict[str, float]:
     base = mean_over_seeds(baseline, metric)
-    difference = (mean_over_seeds(group, metric) - base).to_numpy()
-    test = scipy.stats.ttest_1samp(difference, 0.0)
-    interval = test.confidence_interval(CONFIDENCE)
-    mean, spread = difference.mean(), difference.std(ddof=1)
+    difference = np.asarray(mean_over_seeds(group, metric) - base, dtype=np.float64)
+    test, spread = paired_test(difference), difference.std(ddof=1)
     return {
-        "difference": mean,
-        "low": interval.low,
-        "high": interval.high,
-        "relative": mean / base.mean(),
-        "p": test.pvalue if difference.any() else 1.0,  # equal lists for all users leave no variance to test
-        "effect": mean / spread if spread > 0 else 0.0,
-        "better": float((difference > 0).mean()),
-        "worse": float((difference < 0).mean()),
+        "difference": test.mean,
+        "low": test.low,
+        "high": test.high,
+        "relative": test.mean / base.mean(),
+        "p": test.p if difference.any() else 1.0,  # equal lists for all users leave no variance to test
+        "effect": test.mean / spread if spread > 0 else 0.0,
+        "better": float((sign * difference > 0).mean()),
+        "worse": float((sign * difference < 0).mean()),
     }
 
 
-def _of_wholes(group: list[Result], baseline: list[Result], metric: str) -> dict[str, float]:
+def _of_wholes(group: list[Result], baseline: list[Result], metric: str, _sign: int) -> dict[str, float]:
     """Of a metric of the whole ranking, which no user has a part of."""
     ours, base = (float(np.mean([result.metrics[metric] for result in results])) for results in (group, baseline))
     nothing = dict.fromkeys(("low", "high", "p", "effect", "better", "worse"), np.nan)
     return {"difference": ours - base, "relative": (ours - base) / base if base else np.nan, **nothing}
 
 
-def _over_seeds(group: list[Result], baseline: list[Result], metric: str) -> dict[str, float]:
+def _over_seeds(group: list[Result], baseline: list[Result], metric: str, sign: int) -> dict[str, float]:
     of_seed = {result.seed: result.metrics[metric] for result in baseline}
     difference = np.array([result.metrics[metric] - of_seed[result.seed] for result in group if result.seed in of_seed])
     p_seeds = paired_test(difference).p if difference.size else np.nan
-    return {"p_seeds": p_seeds, "ahead": int((difference > 0).sum())}
+    return {"p_seeds": p_seeds, "ahead": int((sign * difference > 0).sum())}
 
 
 def mean_over_seeds(group: list[Result], metric: str) -> "pd.Series[float]":

@@ -29,6 +29,7 @@ def write_report(
     metric: str,
     method: str,
     against: str | None,
+    lower_is_better: bool = False,
 ) -> pd.DataFrame:
     """Write all files of the report into an empty folder.
 
@@ -42,13 +43,14 @@ def write_report(
         metric: The one that decides; its column comes first.
         method: The method that is not a baseline.
         against: The method to compare all others with; ``None``: the best baseline.
+        lower_is_better: Whether less of ``metric`` is better.
 
     Returns:
         The leader board.
     """
     names = [metric, *(name for name in metrics if name != metric)]
-    best = leader_board(results, metric, method)
-    board = leader_board(results, metric, method, against) if against else best
+    best = leader_board(results, metric, method, lower_is_better=lower_is_better)
+    board = leader_board(results, metric, method, against, lower_is_better=lower_is_better) if against else best
     board = board.merge(costs(histories, measured), on=["dataset", "method"], how="left")
     (folder / "leaderboard.md").write_text(to_markdown(board, names, metric), encoding="utf-8")
     board.to_csv(folder / "leaderboard.csv", index=False)
@@ -62,8 +64,8 @@ def write_report(
     if metric in results[0].per_user:
         tables.insert(0, improvements_by_user_group(results, best, metric, groups))
     improvements = pd.concat(tables)
-    improvements.to_csv(folder / "slices.csv", index=False)
-    plot_improvements(improvements, method, metric).savefig(folder / "slices.png")
+    improvements.to_csv(folder / "improvements.csv", index=False)
+    plot_improvements(improvements, method, metric).savefig(folder / "improvements.png")
     plot_leader_board(board, metric).savefig(folder / "leaderboard.png")
     plot_validation(histories).savefig(folder / "validation.png")
     plot_quality(histories, measured).savefig(folder / "quality_time.png")

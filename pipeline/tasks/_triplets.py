@@ -1,7 +1,5 @@
 """Triplets for a whole epoch at once: every pair in random order, each with a negative (a tail not linked with its head)."""
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
@@ -9,11 +7,9 @@ from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.relation import NodeTypes, Numbers
 from pipeline.data.task_data import TaskData
 from pipeline.seeding import numpy_generator
-from pipeline.tasks.base import Draw, Sampler
+from pipeline.tasks.base import Draw, Negatives, Sampler
 
-__all__ = ["Negatives", "TripletSampler"]
-
-Negatives = Literal["uniform", "popularity", "hard"]
+__all__ = ["TripletSampler"]
 
 _FLATTENED = 0.75  # exponent of the counts, as in word2vec (Mikolov et al., NeurIPS 2013)
 _HARD = 5  # draws, of which the highest-scoring is taken
@@ -43,8 +39,8 @@ class TripletSampler(Sampler):
 
     columns = (HEADS, TAILS, NEGATIVES)
 
-    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int, *, negatives: Negatives = "uniform") -> None:
-        super().__init__(task, nodes, seed)
+    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform") -> None:
+        super().__init__(task, nodes, seed, negatives)
         relation = task.relation
         if relation is None or relation.n_edges == 0:
             raise ValueError(f"{task.name}: there are no pairs to sample from")
@@ -54,7 +50,6 @@ class TripletSampler(Sampler):
         self._shares = None if shares is None else shares / shares[-1]
         self._keys = np.unique(relation.heads * relation.n_tails + relation.tails)
         heads, self._known = np.divmod(self._keys, relation.n_tails)
-        self._negatives = negatives
         popularity = np.bincount(relation.tails, minlength=relation.n_tails) ** _FLATTENED
         ends = np.cumsum(popularity)
         self._ends = ends / ends[-1]
@@ -79,7 +74,7 @@ class TripletSampler(Sampler):
             edges = np.searchsorted(self._shares, generator.random(n), side="right")
         heads, tails = relation.heads[edges], relation.tails[edges]
         negatives = self._unlinked(heads, generator)
-        if self._negatives == "hard" and score is not None:
+        if self.negatives == "hard" and score is not None:
             of_head = torch.from_numpy(heads)
             best = score(of_head, torch.from_numpy(negatives)).numpy()
             for _ in range(_HARD - 1):
@@ -125,7 +120,7 @@ class TripletSampler(Sampler):
         return share
 
     def _draw(self, n: int, generator: np.random.Generator) -> Numbers:
-        if self._negatives != "popularity":
+        if self.negatives != "popularity":
             return generator.integers(0, self._relation.n_tails, n)
         return np.searchsorted(self._ends, generator.random(n), side="right")
 

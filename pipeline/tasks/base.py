@@ -3,16 +3,21 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pipeline import plugins
 from pipeline.data.examples import Examples
 from pipeline.data.relation import NodeTypes
 from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Draw", "Sampler", "Score", "TaskType"]
+__all__ = ["Draw", "Negatives", "Sampler", "Score", "TaskType", "code_of"]
+
+Negatives = Literal["uniform", "popularity", "hard"]
+"""How tails are drawn that a head is not linked with."""
 
 Score = Callable[["Tensor", "Tensor"], "Tensor"]
 """(head nodes, tail nodes) -> current scores of the pairs, ``[n]`` each."""
@@ -38,12 +43,11 @@ class Draw:
 class Sampler(ABC):
     """Draws the examples of one task, the same ones for the same (seed, task, epoch).
 
-    Subclasses list their options as keyword-only parameters of the constructor.
-
     Args:
         task: Its data.
         nodes: Node types of the stacked table.
         seed: Of the training.
+        negatives: How tails are drawn that a head is not linked with, where it draws any.
 
     Attributes:
         columns: The columns that its examples have. A loss that needs others is refused.
@@ -51,10 +55,11 @@ class Sampler(ABC):
 
     columns: ClassVar[tuple[str, ...]]
 
-    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int) -> None:
+    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform") -> None:
         self.task = task
         self.nodes = nodes
         self.seed = seed
+        self.negatives = negatives
 
     @property
     def n_examples(self) -> int:
@@ -84,3 +89,10 @@ class TaskType:
     build: Callable[[TrainingData], TaskData | None]
     sampler: type[Sampler]
     loss: str | None = None
+
+
+def code_of(task: TaskData) -> str:
+    """Fingerprint of the code by which a task is trained: its sampler, and the loss that its file names."""
+    loss = plugins.load("tasks", task.kind).loss
+    losses = [plugins.module_of("losses", loss)] if loss else []
+    return fingerprint(plugins.module_of("tasks", task.kind), *losses)

@@ -1,6 +1,6 @@
 """The MLflow store of runs: its client, and the experiment of a data set.
 
-MLflow is imported here, in ``tracking`` and in ``run_families``, and nowhere else.
+Only this room imports MLflow, and late: it takes a second or more.
 """
 
 import fcntl

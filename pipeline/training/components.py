@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from pipeline.combiners.base import Combiner
 from pipeline.data.relation import ITEM, NodeTypes
 from pipeline.data.task_data import TaskData
 from pipeline.encoders.base import Encoder
+from pipeline.errors import ParamsError
 from pipeline.seeding import torch_generator
 from pipeline.training.task import Task
 
@@ -41,7 +41,7 @@ class Components:
         """Node type -> its embeddings, on the CPU; items as scoring vectors, ranked by inner products with users."""
         embeddings = self.encoder()
         tables = {kind: embeddings.table(kind) for kind in embeddings.nodes.sizes}
-        tables[ITEM] = self.tasks[0].loss.ranked(tables[ITEM])
+        tables[ITEM] = self.tasks[0].loss.scoring_vectors(tables[ITEM])
         return {kind: table.cpu().clone() for kind, table in tables.items()}
 
     def state(self) -> dict[str, Tensor]:
@@ -80,20 +80,22 @@ def build(
         negatives: How tails are drawn that a head is not linked with, where a task draws any.
 
     Raises:
-        ValueError: If a loss needs examples that its task does not have.
+        ParamsError: If a loss needs examples that its task does not have.
     """
     relations = [task.relation for task in data if task.relation is not None]
-    nodes = NodeTypes.of(relations)
+    nodes = NodeTypes.of(relations, [task.features for task in data if task.features is not None])
     make_encoder, make_rule = plugins.load("encoders", encoder[0]), plugins.load("combiners", rule[0])
     tasks = []
     for number, of_task in enumerate(data if make_rule.uses_side_tasks else data[:1]):
         kind = plugins.load("tasks", of_task.kind)
-        draws = {"negatives": negatives} if "negatives" in signature(kind.sampler).parameters else {}
+        # Where params.yaml has a section for the task, its own loss is among `task_losses`.
         name, options = (task_losses or {}).get(of_task.name) or ((kind.loss, {}) if kind.loss else loss)
         make_loss = plugins.load("losses", name)
         if missing := [column for column in make_loss.needs if column not in kind.sampler.columns]:
-            raise ValueError(f"{of_task.name}: its examples have no {missing[0]}, which the loss {name} needs")
-        sampler = kind.sampler(of_task, nodes, seed, **draws)
+            place = "train.loss" if number == 0 else f"tasks.{of_task.name}.loss"
+            problem = f"{name} needs {missing[0]}, which the examples of {of_task.name} do not have"
+            raise ParamsError(f"{place}: {problem}. Fix: name another loss")
+        sampler = kind.sampler(of_task, nodes, seed, negatives)
         tasks.append(Task(of_task.name, sampler, make_loss(of_task, nodes, dim, number == 0, **options).to(device)))
     return Components(
         make_encoder(nodes, relations, dim, torch_generator(seed, "initial"), **encoder[1]).to(device),

@@ -38,6 +38,14 @@ class Learned:
     history: list[Row]
     state: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def best(self) -> Row:
+        """The row of the epoch whose parameters were kept."""
+        return max(self.history, key=lambda row: row[VALIDATION_METRIC])
+
+    def best_epoch(self) -> tuple[int, float]:
+        """Its number, and its NDCG@20 on validation."""
+        return int(self.best()["epoch"]), self.best()[VALIDATION_METRIC]
+
 
 def learn(
     data: Sequence[TaskData],

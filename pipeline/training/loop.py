@@ -97,7 +97,7 @@ def train_epochs(
     device = next(encoder.parameters()).device
     tasks = tasks if combiner.uses_side_tasks else tasks[:1]
     losses = [task.loss for task in tasks]
-    _tell_how_tails_are_drawn(tasks, device)
+    _set_proposals(tasks, device)
     nodes = encoder.nodes
     tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
     seen = ItemLists.of([split.train], split.n_users, split.n_items)
@@ -139,7 +139,7 @@ def train_epochs(
         encoder.eval()
         with torch.no_grad():
             embeddings = encoder()
-        ranking = rank(embeddings.users, losses[0].ranked(embeddings.items), seen, relevant, VALIDATION_CUTOFF)
+        ranking = rank(embeddings.users, losses[0].scoring_vectors(embeddings.items), seen, relevant, VALIDATION_CUTOFF)
         valid_ndcg = float(per_user(ranking, {"ndcg": ndcg}, [VALIDATION_CUTOFF])[f"ndcg@{VALIDATION_CUTOFF}"].mean())
         if valid_ndcg > best:
             best, best_number = valid_ndcg, number
@@ -151,15 +151,17 @@ def train_epochs(
     encoder.load_state_dict(best_state)
 
 
-def _tell_how_tails_are_drawn(tasks: Sequence[Task], device: torch.device) -> None:
+def _set_proposals(tasks: Sequence[Task], device: torch.device) -> None:
     for task in tasks:
         q = task.sampler.proposal
         task.loss.set_proposal(None if q is None else torch.from_numpy(q).to(device, torch.float32))
 
 
 def _as_table(parameter: Tensor) -> Tensor:
-    """A view of a parameter, or of a gradient of it, as rows ``[n, width]``; what has one dimension has rows of one number."""
-    return parameter if parameter.dim() == 2 else parameter.view(len(parameter), -1)  # noqa: PLR2004  # a table already
+    """A view of a parameter or a gradient as rows ``[n, width]``; a number is one row, a vector rows of one number."""
+    if parameter.dim() == 2:  # noqa: PLR2004  # a table already
+        return parameter
+    return parameter.reshape(parameter.shape[0] if parameter.dim() else 1, -1)
 
 
 def _samples(tasks: Sequence[Task], epoch: int, n: int, encoder: Encoder) -> list[Examples]:
@@ -176,7 +178,7 @@ def _score(encoder: Encoder, task: Task, heads: Tensor, tails: Tensor) -> Tensor
         raise ValueError(f"{task.name}: has no pairs to score")
     encoder.eval()  # no edge dropout, which would differ between calls
     embeddings = encoder()
-    one, two = embeddings.table(relation.head_type), task.loss.ranked(embeddings.table(relation.tail_type))
+    one, two = embeddings.table(relation.head_type), task.loss.scoring_vectors(embeddings.table(relation.tail_type))
     parts = zip(torch.split(heads, _PAIRS_AT_A_TIME), torch.split(tails, _PAIRS_AT_A_TIME), strict=True)
     return torch.cat([(one[h.to(one.device)] * two[t.to(two.device)]).sum(dim=1).cpu() for h, t in parts])
 

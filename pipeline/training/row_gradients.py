@@ -25,7 +25,7 @@ def row_gradients(rows: Tensor, tables: Tensor, batch: Batch, losses: Sequence[L
     Args:
         rows: Embeddings of ``batch.rows``, ``[n_rows, dim]``; read, never written.
         tables: First row of every node type, ascending, ``[n_tables]``.
-        batch: Triplets of the step and the rows that they touch.
+        batch: Examples of the step and the rows that they touch.
         losses: One per task, main task first. ``grad`` of their own parameters is set.
 
     Returns:
@@ -47,7 +47,7 @@ def _by_autograd(rows: Tensor, batch: Batch, loss: Loss, task: int, gradient: Te
     own = list(loss.parameters())
     with torch.enable_grad():
         value: Tensor = loss(leaf, batch.examples[task], batch.rows)
-        leaf_gradient, *own_gradients = torch.autograd.grad(value, [leaf, *own])
+        leaf_gradient, *own_gradients = torch.autograd.grad(value, [leaf, *own], allow_unused=True, materialize_grads=True)
     for parameter, own_gradient in zip(own, own_gradients, strict=True):
         parameter.grad = own_gradient
     gradient.copy_(leaf_gradient)

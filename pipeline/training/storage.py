@@ -16,14 +16,14 @@ if TYPE_CHECKING:  # who reads a model need not know how it was trained, nor who
 __all__ = ["load_history", "load_tables", "save_learned"]
 
 
-def save_learned(folder: Path, learned: "Learned", about: Mapping[str, Any]) -> None:
-    """Write ``embeddings.safetensors``, ``state.safetensors``, ``history.csv``, and ``model.json`` with ``about``."""
+def save_learned(folder: Path, learned: "Learned", params: Mapping[str, Any]) -> None:
+    """Write embeddings, state, history, and ``model.json`` with the params and the best epoch."""
     from safetensors.torch import save
 
     for file, tensors in (("embeddings", learned.tables), ("state", learned.state)):
         (folder / f"{file}.safetensors").write_bytes(save(dict(tensors)))
     pd.DataFrame(learned.history).to_csv(folder / "history.csv", index=False)
-    write_json(folder / "model.json", about)
+    write_json(folder / "model.json", {"params": params, "best": learned.best()})
 
 
 def load_tables(folder: Path) -> "dict[str, Tensor]":

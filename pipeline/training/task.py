@@ -25,8 +25,16 @@ class Task:
     loss: Loss
 
     def sample(self, draw: Draw) -> Examples:
-        """The examples of an epoch; of them the columns that the loss needs."""
-        return self.sampler.epoch(draw).only(self.loss.needs)
+        """The examples of an epoch; of them the columns that the loss needs.
+
+        Raises:
+            ValueError: If the sampler has drawn another number than was asked for.
+        """
+        examples = self.sampler.epoch(draw).only(self.loss.needs)
+        for name, column in (*examples.rows.items(), *examples.values.items()):
+            if len(column) != draw.n:
+                raise ValueError(f"{self.name}: {len(column)} {name} were drawn, {draw.n} were asked for")
+        return examples
 
     def step(self, examples: Examples, start: int, stop: int) -> Examples:
         """The examples of one step of an epoch.

@@ -13,7 +13,7 @@ from pipeline.baselines.implicit_bpr import implicit_bpr
 from pipeline.baselines.item_knn import item_knn
 from pipeline.baselines.popularity import popularity
 from pipeline.data.relation import ITEM, USER, Relation
-from pipeline.ranking.top_k import NOTHING, ItemLists, ranking_tables, top_k
+from pipeline.ranking.top_k import NO_ITEM, ItemLists, ranking_tables, top_k
 from pipeline.training.device import make_deterministic
 from tests.toy import interactions
 
@@ -64,17 +64,19 @@ def checkerboard() -> tuple[Relation, dict[int, int]]:
     return relation(pairs, 32, 16), missing
 
 
-@pytest.mark.parametrize("name", sorted({*plugins.names("baselines")} - {"popularity"}))
+@pytest.mark.parametrize("name", plugins.names("baselines"))
 def test_a_checkerboard_is_given_back(name: str) -> None:
     make_deterministic(1)
     train, missing = checkerboard()
     options: dict[str, Any] = {"ials": {"dim": 8}, "implicit_bpr": {"dim": 8, "iterations": 300}, "ease": {"l2": 1.0}}
     frame = interactions(list(zip(train.heads.tolist(), train.tails.tolist(), strict=True)))
     tables = plugins.load("baselines", name)(train, 0, **options.get(name, {}))
+    if "user" in tables and (tables["user"] == tables["user"][0]).all():
+        pytest.skip("recommends the same to everybody")
     seen = ItemLists.of([frame], 32, 16)
     best, _ = top_k(*ranking_tables(tables, frame, 32), seen, torch.arange(32), 1)
     assert best.squeeze(1).tolist() == list(missing.values())
-    assert NOTHING not in best
+    assert NO_ITEM not in best
 
 
 @pytest.mark.parametrize("fit", [ials, implicit_bpr])

@@ -61,6 +61,8 @@ def main() -> None:
     if args.tree:
         print(json.dumps(run_tree(args.tree, quick=args.quick)))
         return
+    if "PMTREC_MIRROR" not in os.environ and not args.quick:
+        print("PMTREC_MIRROR is not set: the demo alone is compared, not Yelp")
     with tempfile.TemporaryDirectory() as folder:  # a copy, so that an edit meanwhile does not matter
         listed = subprocess.run(
             ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True

@@ -77,9 +77,9 @@ def main() -> None:
         stages = {
             "inspect_data": (),
             "check": ("--out", "checked"),
-            "download": (*record, "--out", "raw"),
-            "preprocess": ("--settings", "checked/big/preprocess.json", *record, "--raw", "raw", "--out", "processed"),
-            "build_tasks": ("--settings", "checked/big/build_tasks.json", "--processed", "processed", "--out", "tasks"),
+            "download": ("--checked", record[1], "--out", "raw"),
+            "preprocess": ("--checked", "checked/big/preprocess.json", *record, "--raw", "raw", "--out", "processed"),
+            "build_tasks": ("--checked", "checked/big/build_tasks.json", "--processed", "processed", "--out", "tasks"),
         }
         found = {}
         for stage, arguments in stages.items():

@@ -8,8 +8,8 @@ import pytest
 from pipeline.data import storage
 from pipeline.data.ids import IdMap
 from pipeline.data.processed import Processed
-from pipeline.data.relation import SideTable
-from pipeline.data.task_data import NodeFeatures, TaskData
+from pipeline.data.relation import NodeFeatures, SideTable
+from pipeline.data.task_data import TaskData
 from pipeline.errors import InputError, IntegrityError
 from tests.toy import checkerboard, small_relations, tasks_of
 

@@ -6,7 +6,7 @@ from pipeline.kernels import compiling
 from pipeline.metrics.coverage import coverage
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
-from pipeline.ranking.top_k import NOTHING, ItemLists, top_k
+from pipeline.ranking.top_k import NO_ITEM, ItemLists, top_k
 from tests.toy import interactions
 
 NONE = interactions([])
@@ -30,7 +30,7 @@ def test_seen_items_are_never_recommended() -> None:
     users, items = torch.ones(1, 1), torch.tensor([[4.0], [3.0], [2.0], [1.0]])
     seen = ItemLists.of([interactions([(0, 0), (0, 2)])], 1, 4)
     best, scores = top_k(users, items, seen, torch.tensor([0]), k=3)
-    assert best.tolist() == [[1, 3, NOTHING]]
+    assert best.tolist() == [[1, 3, NO_ITEM]]
     assert scores.tolist() == [[3.0, 1.0, -torch.inf]]
 
 
@@ -42,12 +42,12 @@ def test_ties_go_to_the_lower_item_number_also_at_the_end_of_the_list() -> None:
 
 def test_a_catalogue_smaller_than_k_ends_early() -> None:
     best, _ = top_k(torch.ones(1, 1), torch.ones(2, 1), ItemLists.of([NONE], 1, 2), torch.tensor([0]), k=4)
-    assert best.tolist() == [[0, 1, NOTHING, NOTHING]]
+    assert best.tolist() == [[0, 1, NO_ITEM, NO_ITEM]]
 
 
 def test_hits_are_the_relevant_ones_among_the_recommended() -> None:
     relevant = ItemLists.of([interactions([(0, 1), (1, 3), (1, 0)])], 2, 4)
-    hits = find_hits(torch.tensor([[0, 3], [1, NOTHING]]), torch.tensor([1, 0]), relevant)
+    hits = find_hits(torch.tensor([[0, 3], [1, NO_ITEM]]), torch.tensor([1, 0]), relevant)
     assert hits.tolist() == [[True, True], [True, False]]
 
 

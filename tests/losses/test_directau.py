@@ -22,6 +22,6 @@ def test_a_batch_of_one_has_alignment_alone() -> None:
 
 def test_items_are_ranked_by_cosines_and_a_negative_weight_is_refused() -> None:
     loss = DirectAU(TASK, NODES, 2, True)
-    torch.testing.assert_close(loss.ranked(torch.tensor([[3.0, 4.0]])), torch.tensor([[0.6, 0.8]]))
+    torch.testing.assert_close(loss.scoring_vectors(torch.tensor([[3.0, 4.0]])), torch.tensor([[0.6, 0.8]]))
     with pytest.raises(ValueError, match="gamma must be >= 0, found -1"):
         DirectAU(TASK, NODES, 2, True, gamma=-1)

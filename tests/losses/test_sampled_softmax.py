@@ -10,7 +10,8 @@ import torch
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS
 from pipeline.data.relation import NodeTypes, Relation
 from pipeline.losses.sampled_softmax import SampledSoftmax
-from pipeline.tasks._triplets import Negatives, TripletSampler
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import Negatives
 from tests.toy import tasks_of, triplets
 
 RELATION = Relation("recommendation", "user", "item", np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), 3, 4)
@@ -51,8 +52,8 @@ def test_cosines_over_a_temperature() -> None:
     found = loss(temperature=0.1, n_negatives=1)(ROWS, AT, NAMES)
     scaled = loss(temperature=1.0, normalize=False, n_negatives=1)(table * 10**0.5, AT, NAMES)
     torch.testing.assert_close(found, scaled)
-    torch.testing.assert_close(loss().ranked(ROWS[3:]), unit[3:])
-    assert loss(normalize=False).ranked(ROWS) is ROWS
+    torch.testing.assert_close(loss().scoring_vectors(ROWS[3:]), unit[3:])
+    assert loss(normalize=False).scoring_vectors(ROWS) is ROWS
 
 
 @pytest.mark.parametrize("negatives", ["uniform", "popularity"])

@@ -31,10 +31,10 @@ def test_the_leader_board_has_every_method(finished: Project) -> None:
     assert set(pd.read_csv(finished.root / "reports/leaderboard.csv")["method"]) == set(METHODS)
     text = (finished.root / "reports/leaderboard.md").read_text()
     assert all(f"| {method} | 1 |" in text for method in METHODS)
-    gains = pd.read_csv(finished.root / "reports/slices.csv")
+    gains = pd.read_csv(finished.root / "reports/improvements.csv")
     assert set(gains["kind"]) == {"history", "social", "items"}
     assert set(gains["slice"]) == {"short", "medium", "long", "none", "few", "many", "head", "middle", "tail"}
-    for picture in ("leaderboard.png", "slices.png", "validation.png", "quality_time.png", "weights.png"):
+    for picture in ("leaderboard.png", "improvements.png", "validation.png", "quality_time.png", "weights.png"):
         assert (finished.root / "reports" / picture).read_bytes().startswith(b"\x89PNG")
 
 
@@ -57,11 +57,11 @@ def test_the_comparison_is_a_run_above_those_of_its_trainings_and_knows_what_the
 
 
 def test_slices_show_ours_whatever_it_is_compared_with(project: Project) -> None:
-    before = pd.read_csv(project.root / "reports/slices.csv")
+    before = pd.read_csv(project.root / "reports/improvements.csv")
     project.change_params(**{"against: null": "against: pmtrec"})
     project.check()
     project.compare()
-    pd.testing.assert_frame_equal(pd.read_csv(project.root / "reports/slices.csv"), before)
+    pd.testing.assert_frame_equal(pd.read_csv(project.root / "reports/improvements.csv"), before)
     assert set(pd.read_csv(project.root / "reports/leaderboard.csv")["baseline"].dropna()) == {"pmtrec"}
 
 

@@ -17,9 +17,9 @@ from tests.project import Project
 def test_a_training_works_by_what_check_wrote_whatever_becomes_of_params_while_it_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def edit_and_save(folder: Path, learned: Learned, about: dict[str, object]) -> None:
+    def edit_and_save(folder: Path, learned: Learned, params: dict[str, object]) -> None:
         project.change_params(**{"lr: 5e-3": "lr: 6e-3"})
-        save_learned(folder, learned, about)
+        save_learned(folder, learned, params)
 
     monkeypatch.setattr(train, "save_learned", edit_and_save)
     model = project.root / "models/demo/pmtrec/0"

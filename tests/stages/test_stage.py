@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import plugins
 from tests.sources import ROOT
+
+VALID = ", ".join(name for name in plugins.names("datasets") if name != plugins.CUSTOM)
 
 
 def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -90,7 +93,7 @@ run(main)
         (
             "  - demo\n",
             "  - demmo\n",
-            "datasets: there is no 'demmo'. Fix: write 'demo' (valid: amazon, demo, lastfm, yelp)",
+            f"datasets: there is no 'demmo'. Fix: write 'demo' (valid: {VALID})",
         ),
         ("  lr: 5e-3", "  lr: fast", "train.lr: must be a valid number (found 'fast'). Fix: change it"),
     ],

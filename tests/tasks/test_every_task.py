@@ -62,7 +62,10 @@ def test_a_side_task_does_not_depend_on_who_interacted_with_what(task: str) -> N
         relation("co_view", ITEM, "view", [(0, 0), (1, 0)], 4, 1),
     ]
     tables = {side.name: side for side in sides}
-    first = plugins.load("tasks", task).build(TrainingData(TRAIN, tables)).relation
+    built = plugins.load("tasks", task).build(TrainingData(TRAIN, tables))
+    if built is None or built.relation is TRAIN:
+        pytest.skip("is built from the training interactions, or from a table that is not here")
+    first = built.relation
     other = Relation("recommendation", USER, ITEM, rng.integers(0, 3, 5), rng.integers(0, 4, 5), 3, 4)
     second = plugins.load("tasks", task).build(TrainingData(other, tables)).relation
     assert pairs(first) == pairs(second)

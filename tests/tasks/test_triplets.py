@@ -5,8 +5,8 @@ import torch
 
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.relation import ITEM, USER, NodeTypes, Relation
-from pipeline.tasks._triplets import Negatives, TripletSampler
-from pipeline.tasks.base import Draw, Score
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import Draw, Negatives, Score
 from tests.toy import relation, tasks_of
 
 PAIRS = [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4)]

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from pipeline import plugins
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS, TARGETS, Examples
-from pipeline.data.relation import ITEM, USER, NodeTypes, Relation
-from pipeline.data.task_data import NodeFeatures, TaskData
+from pipeline.data.relation import ITEM, USER, NodeFeatures, NodeTypes, Relation
+from pipeline.data.task_data import TaskData
+from pipeline.errors import ParamsError
 from pipeline.losses.base import Loss
 from pipeline.seeding import numpy_generator
 from pipeline.tasks.base import Draw, Sampler
@@ -214,5 +215,7 @@ def test_a_loss_that_needs_what_its_task_does_not_have_is_refused() -> None:
     options: dict[str, Any] = {"encoder": ("mf", {}), "loss": ("bpr", {}), "rule": ("equal_weights", {})}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins.load("losses", "bpr"), "needs", (HEADS, TAILS, TARGETS))
-        with pytest.raises(ValueError, match="recommendation: its examples have no targets, which the loss bpr needs"):
+        with pytest.raises(
+            ParamsError, match="train.loss: bpr needs targets, which the examples of recommendation do not have"
+        ):
             build([main], 0, torch.device("cpu"), dim=DIM, **options)

@@ -22,7 +22,7 @@ def _column(found: object) -> str | int:
 Column = Annotated[str | int, pydantic.PlainValidator(_column)]
 """A column name from the header, or a column number (counted from 1)."""
 
-_TAKEN = {"user", "item", "head", "tail", "weight", "rating", "timestamp", "part", USER_ID, ITEM_ID, HEAD_ID, TAIL_ID}
+_TAKEN = {"user", "item", "head", "tail", "weight", "rating", "timestamp", "part", USER_ID, ITEM_ID, HEAD_ID, TAIL_ID, NODE_ID}
 
 _NO_TEXT = ("punycode", "idna")  # Python codecs that do not encode files
 
@@ -197,6 +197,16 @@ class Features(Table):
     def columns(self) -> dict[str, str | int | None]:
         """See the base class."""
         return {NODE_ID: self.id, **{str(column): column for column in self.numbers}}
+
+    @pydantic.field_validator("numbers")
+    @classmethod
+    def _distinct(cls, numbers: list[Column]) -> list[Column]:
+        names = [str(column) for column in numbers]
+        if len(set(names)) < len(names):
+            raise ValueError("a list without duplicates")
+        if taken := {*names} & {WEIGHT, RATING, TIMESTAMP, USER_ID, ITEM_ID, HEAD_ID, TAIL_ID, NODE_ID}:
+            raise ValueError(f"columns with other names than {min(taken)}")
+        return numbers
 
 
 class Description(StrictModel):

@@ -18,7 +18,7 @@ def read_text(path: Path, delimiter: str, columns: list[str], *, header: bool = 
     Args:
         path: File in UTF-8.
         delimiter: Field delimiter.
-        columns: Name of each column, in the order of the file; see ``pipeline.data.contract`` for what they must hold.
+        columns: Name of each column, in the order of the file; see ``pipeline.data.raw.table_schema`` for what they must hold.
         header: Whether the first row names the columns.
 
     Raises:

@@ -15,8 +15,11 @@ from pydantic import BaseModel, TypeAdapter
 from ruamel.yaml import YAML
 
 from pipeline import plugins
+from pipeline.config.overrides import Override
 from pipeline.config.plugin_options import options_schema
 from pipeline.config.run_config import RunConfig
+from pipeline.config.schema import TaskSettings
+from pipeline.data.raw.description import Features, Links, Log
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).with_name("reference")
@@ -30,6 +33,18 @@ KINDS = {
     "metrics": "Metrics",
     "baselines": "Baselines",
     "datasets": "Data sets",
+}
+
+
+# Sections whose keys are names of the user's choice: what an entry may hold.
+ENTRIES: dict[str, dict[str, type[BaseModel]]] = {
+    "tasks": {"tasks.<task>": TaskSettings},
+    "custom": {
+        "custom.<data set>.interactions": Log,
+        "custom.<data set>.relations.<relation>": Links,
+        "custom.<data set>.features.<node type>": Features,
+    },
+    "overrides": {"overrides.<data set>": Override},
 }
 
 
@@ -55,8 +70,8 @@ def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:  # noqa
     limits = {"minimum": ">= ", "exclusiveMinimum": "> ", "maximum": "<= ", "exclusiveMaximum": "< "}
     found = [f"{sign}{schema[key]:g}" for key, sign in limits.items() if key in schema]
     if kind == "array":
-        entries = schema.get("items") or {"type": "entries"}
-        return f"list of {kind_of(entries, definitions)}" if isinstance(entries, dict) and "type" in entries else "list"
+        entries = schema.get("items", {})
+        return f"list of {kind_of(entries, definitions)}" if "items" in schema else "list"
     if kind == "object" and "properties" in schema:
         return "section"
     return {"null": "`null`"}.get(kind, kind) + (f" {', '.join(found)}" if found else "")
@@ -90,7 +105,7 @@ def params_page() -> None:
     """Every key with type, range, default and meaning."""
     values, said = YAML(typ="safe", pure=True).load(ROOT / "params.yaml"), comments()
     lines = ["# Keys of params.yaml", "", "An unknown key, a wrong type or a value out of range is refused in one line.", ""]
-    header = ["| key | type and range | default | meaning |", "| --- | --- | --- | --- |"]
+    header = ["| key | type and range | value in params.yaml | meaning |", "| --- | --- | --- | --- |"]
     for name, field in RunConfig.model_fields.items():
         lines += [f"## `{name}`", ""]
         if said.get(name):
@@ -98,7 +113,9 @@ def params_page() -> None:
         annotation = field.annotation
         if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
             lines += [*header, *key_rows(annotation, values[name], f"{name}.", said), ""]
-        elif name in KINDS:
+        elif name in ENTRIES:
+            lines += entries_of(name)
+        elif name in KINDS and name != "datasets":
             lines += [
                 f"A section for each plug-in or, with `like`, for each variant: see [{KINDS[name]}]({name}/index.md).",
                 "",
@@ -107,6 +124,21 @@ def params_page() -> None:
             schema = RunConfig.model_json_schema()
             lines += [f"Type: {kind_of(schema['properties'][name], schema.get('$defs', {}))}.", ""]
     write("params.md", "\n".join(lines))
+
+
+def entries_of(name: str) -> list[str]:
+    """Of a section whose keys are names of the user's choice: a table for each kind of entry, meanings from its docstring."""
+    lines = []
+    for path, model in ENTRIES[name].items():
+        told = dict(re.findall(r"^ {8}([\w, ]+): (.*(?:\n {12}.*)*)", model.__doc__ or "", re.MULTILINE))
+        said = {f"{path}.{key.strip()}": " ".join(text.split()) for keys, text in told.items() for key in keys.split(",")}
+        defaults = {
+            key: None if field.is_required() else field.get_default(call_default_factory=True)
+            for key, field in model.model_fields.items()
+        }
+        header = [f"### `{path}`", "", "| key | type and range | default | meaning |", "| --- | --- | --- | --- |"]
+        lines += [*header, *key_rows(model, defaults, f"{path}.", said), ""]
+    return lines
 
 
 def options_table(public: Any) -> list[str]:

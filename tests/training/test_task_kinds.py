@@ -216,6 +216,6 @@ def test_a_loss_that_needs_what_its_task_does_not_have_is_refused() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins.load("losses", "bpr"), "needs", (HEADS, TAILS, TARGETS))
         with pytest.raises(
-            ParamsError, match="train.loss: bpr needs targets, which the examples of recommendation do not have"
+            ParamsError, match=r"train\.loss: bpr needs targets, which the examples of recommendation do not have"
         ):
             build([main], 0, torch.device("cpu"), dim=DIM, **options)

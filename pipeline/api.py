@@ -69,7 +69,7 @@ def train(data: Prepared, *, seed: int = 0, on_epoch: Callable[[Epoch], None] | 
 
     Args:
         data: Of ``prepare``.
-        seed: Of the initial embeddings and the samples.
+        seed: For the initial embeddings and the samples.
         on_epoch: Called as an epoch ends.
         **settings: Of ``pipeline.training.learning.learn``: ``rule``, ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ...
             A baseline as ``rule`` needs no other.

@@ -51,7 +51,7 @@ def with_placebos(tasks: Sequence[TaskData], kinds: Mapping[str, Placebo], seed:
     Args:
         tasks: The main task first.
         kinds: Task -> kind of its placebo.
-        seed: Of the placebos.
+        seed: For drawing the placebos.
     """
     found = []
     for task in tasks:

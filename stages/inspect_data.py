@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config.arguments import preprocess_arguments
-from pipeline.config.dataset_records import record
+from pipeline.config.dataset_record import dataset_record
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.data.preprocessing import preprocess
 from pipeline.data.splitting import Splitting
 from pipeline.datasets.base import open_dataset
-from pipeline.errors import InputError, PmtrecError, joined
-from pipeline.inspection.leakage import reached_tasks
+from pipeline.errors import PmtrecError, joined
+from pipeline.inspection.leakage import refuse_leakage
 from pipeline.inspection.profile import relations_of, summary
 from stages._stage import parser, run
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _inspect(config: RunConfig, name: str) -> None:
-    recorded = record(config, name)
+    recorded = dataset_record(config, name)
     dataset = open_dataset(recorded["plug_in"], recorded.get("described"))
     with tempfile.TemporaryDirectory() as folder:
         dataset.fetch(Path(folder))
@@ -51,12 +51,7 @@ def _inspect(config: RunConfig, name: str) -> None:
     chosen = preprocess_arguments(config.resolved(name))
     splitting = Splitting(**chosen["splitting"])
     preprocess(raw, **chosen | {"splitting": splitting})
-    if raw.relations and (derived := found["relation"][found["derived"]].tolist()):
-        problem = "links nearly all pairs that share interactions, as if derived from these, including held-out ones"
-        raise InputError(*(f"{name}.{relation}: {problem}. Fix: remove this relation" for relation in derived))
-    if reached := reached_tasks(raw, splitting):
-        problem = f"{', '.join(sorted(reached))} depend on the held-out interactions"
-        raise InputError(f"{name}: {problem}. Fix: derive them from the training interactions only")
+    refuse_leakage(name, raw, found, splitting)
     log.info("Permuting the held-out interactions changed no side task: none reads any interactions but those of train.")
 
 

@@ -14,8 +14,8 @@ from pipeline.artifacts import check_folder, json_text, read_json
 from pipeline.data.storage import load_ids, load_split
 from pipeline.errors import MachineError, joined
 from pipeline.evaluation.storage import load_evaluation
+from pipeline.tracking.completion import Trained, complete_run
 from pipeline.tracking.provenance import Training, locked_stages
-from pipeline.tracking.record import Trained, record
 from pipeline.training.storage import load_history, load_tables
 from stages._checked import read_checked
 from stages._stage import parser, run
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             partial(_plot, model, name),
         )
         try:
-            log.info("%s: MLflow run %s is up to date", name, record(trained))
+            log.info("%s: MLflow run %s is up to date", name, complete_run(trained))
         except MachineError as error:
             refused.append(error)
     if refused:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.config.arguments import preprocess_arguments, training
-from pipeline.config.dataset_records import record
+from pipeline.config.dataset_record import dataset_record
 from pipeline.config.plugin_options import method_of, plugin_of
 from pipeline.config.run_config import RunConfig
 from pipeline.config.trial_build import TrialBuild
@@ -50,7 +50,7 @@ def checked_files(config: RunConfig) -> Iterator[File]:
 
 def _of_dataset(config: RunConfig, dataset: str, trial: TrialBuild) -> Iterator[File]:
     of_dataset = config.resolved(dataset)
-    raw = record(config, dataset)
+    raw = dataset_record(config, dataset)
     reader = plugins.module_of("datasets", raw["plug_in"])
     yield f"{dataset}/download.json", {**raw, "code": _code("stages.download", reader)}
     arguments = preprocess_arguments(of_dataset)

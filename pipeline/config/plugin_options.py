@@ -49,7 +49,7 @@ def plugin_of(
     Args:
         config: What params.yaml says.
         kind: Of the plug-in.
-        name: Its name.
+        name: File of the plug-in.
         changes: Options that are not those of its section.
         place: Where these stand, for the error line.
 

@@ -42,8 +42,8 @@ def search_name(config: RunConfig, dataset: str, method: str, data: str) -> str:
 
     Args:
         config: As it stands in the file.
-        dataset: Its name.
-        method: Its name.
+        dataset: A name in ``datasets``.
+        method: A name in ``methods``.
         data: Identifies the content of the data set, split and tasks included.
     """
     space = space_of(config, method)

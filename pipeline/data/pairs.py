@@ -15,7 +15,7 @@ def as_pairs(name: str, links: Relation, kind: RelationKind) -> Relation:
     """The relation of the task ``name``, without duplicate pairs or self-loops.
 
     Args:
-        name: Of the task.
+        name: Task name.
         links: Of the side table. The weights of equal pairs add up.
         kind: ``"directed"``: as they are. ``"undirected"``: in both directions. ``"membership"``: nodes and their attributes,
             as they are. ``"shared"``: pairs of heads that have a tail in common.

@@ -13,7 +13,7 @@ class TaskData:
     """The data of one task, as the stage ``build_tasks`` makes it and the stage ``train`` reads it.
 
     Attributes:
-        name: Of the task.
+        name: Task name.
         kind: The file of pipeline/tasks/ that draws its examples.
         relation: Its pairs; ``None`` where it has none.
         features: Of the nodes that it describes; ``None`` where it needs none.

@@ -18,10 +18,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Of differences between two methods.
+    """A paired t test of differences between two methods.
 
     Attributes:
-        mean: Of the differences.
+        mean: Mean difference.
         low, high: 95% interval of the mean; NaN where the differences do not vary.
         p: Of a two-sided t test; NaN where the differences do not vary.
     """

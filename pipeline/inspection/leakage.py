@@ -11,10 +11,11 @@ from pipeline.data.split import PARTS, TRAIN, Split
 from pipeline.data.splitting import Splitting
 from pipeline.data.tables import ITEM_ID, PART, USER_ID, RawTables
 from pipeline.data.task_data import TaskData
+from pipeline.errors import InputError
 from pipeline.seeding import numpy_generator
 from pipeline.task_building import build_tasks
 
-__all__ = ["Build", "as_given", "build_given", "reached_tasks"]
+__all__ = ["Build", "as_given", "build_given", "reached_tasks", "refuse_leakage"]
 
 _SAMPLE = 500_000  # interactions; what a task reads does not depend on how many there are
 GIVEN = Splitting("given", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
@@ -56,6 +57,26 @@ def reached_tasks(raw: RawTables, splitting: Splitting, build: Build = build_giv
     finally:
         quiet.setLevel(before)
     return {name for name in first | again if first.get(name) != again.get(name)}
+
+
+def refuse_leakage(name: str, raw: RawTables, profile: pd.DataFrame, splitting: Splitting) -> None:
+    """Refuse relations that look derived from the interactions, and side tasks that depend on what is held out.
+
+    Args:
+        name: Of the data set, for error lines.
+        raw: The data set in raw ids.
+        profile: What ``pipeline.inspection.profile.relations_of`` says of its relations.
+        splitting: How to split.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if raw.relations and (derived := profile["relation"][profile["derived"]].tolist()):
+        problem = "links nearly all pairs that share interactions, as if derived from these, including held-out ones"
+        raise InputError(*(f"{name}.{relation}: {problem}. Fix: remove this relation" for relation in derived))
+    if reached := reached_tasks(raw, splitting):
+        problem = f"{', '.join(sorted(reached))} depend on the held-out interactions"
+        raise InputError(f"{name}: {problem}. Fix: derive them from the training interactions only")
 
 
 def as_given(raw: RawTables, splitting: Splitting) -> RawTables:

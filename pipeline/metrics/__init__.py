@@ -1,1 +1,4 @@
-"""Plug-ins: metrics of a ranking, functions that name what they need of it; one per file. ``base`` lists what there is."""
+"""Plug-ins: metrics of a ranking, functions that name what they need of it; one per file.
+
+Import ranking. ``base`` lists what there is, and calls them.
+"""

@@ -17,7 +17,7 @@ class Result:
     """One evaluated run.
 
     Attributes:
-        dataset, method, seed: Which one.
+        dataset, method, seed: Identify the run.
         metrics: ``<metric>@<k>`` -> mean over the users, or value of the whole ranking.
         per_user: Column ``user`` and a column for each metric that has a value per user.
         item_groups: ``<group>@<k>`` -> recall over the test items of the group.

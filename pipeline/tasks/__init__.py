@@ -1,4 +1,4 @@
 """Plug-ins: tasks, what embeddings learn from: built from training data alone, sampled each epoch; one per file.
 
-``base`` is what a task and its sampler are. Losses are plug-ins of their own.
+Import data and kernels. ``base`` is what a task and its sampler are; losses are plug-ins of their own.
 """

@@ -46,7 +46,7 @@ class Sampler(ABC):
     Args:
         task: Its data.
         nodes: Node types of the stacked table.
-        seed: Of the training.
+        seed: Training seed.
         negatives: How tails are drawn that a head is not linked with, where it draws any.
 
     Attributes:

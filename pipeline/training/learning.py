@@ -87,7 +87,7 @@ def learn(
         epochs: Maximum.
         patience: Epochs without a better NDCG@20 on validation before training stops.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        threads: Of torch.
+        threads: Number of threads of torch.
         task_losses: Task -> name and options of its own loss.
     """
     make_deterministic(threads)
@@ -129,7 +129,7 @@ def learn_baseline(split: Split, seed: int, on_epoch: Callable[[Epoch], None], *
 
     Args:
         split: The interactions.
-        seed: Of what the baseline draws.
+        seed: For what the baseline draws.
         on_epoch: Called once.
         baseline: The plug-in.
     """

@@ -15,9 +15,9 @@ class Task:
     """One thing that the embeddings learn.
 
     Attributes:
-        name: Of the task.
+        name: Task name.
         sampler: Draws its examples.
-        loss: Of a batch of them.
+        loss: Mean loss of a batch of them.
     """
 
     name: str

@@ -77,7 +77,7 @@ class Search:
         space: What is searched.
         start: Values of the first trial; the sampler chooses those that are missing.
         n_trials: Number of trials.
-        seed: Of the sampler.
+        seed: For Optuna's sampler.
         storage: URL of the database.
     """
 

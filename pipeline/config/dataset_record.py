@@ -8,10 +8,10 @@ from pipeline.config.run_config import RunConfig
 from pipeline.data.raw.remote import local_path
 from pipeline.errors import ParamsError
 
-__all__ = ["record"]
+__all__ = ["dataset_record"]
 
 
-def record(config: RunConfig, name: str) -> dict[str, Any]:
+def dataset_record(config: RunConfig, name: str) -> dict[str, Any]:
     """The plug-in; of an own data set also its description, and size and age of local files.
 
     Raises:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # most runs are complete already, and need neither
 
     from pipeline.ranking.recommender import Recommender
 
-__all__ = ["Trained", "record"]
+__all__ = ["Trained", "complete_run"]
 
 # Tags of a run.
 RESULT = "pmtrec.result"  # DVC's hash of its current evaluation
@@ -38,7 +38,7 @@ class Trained:
     """What a run is completed from. What costs time is made when it is asked for: most runs are complete already.
 
     Attributes:
-        training: Which one.
+        training: Identifies the run.
         history: Gives a row per epoch.
         result: Folder of the evaluation.
         metrics: Of the evaluation, ``<name>@<k>`` -> value.
@@ -56,7 +56,7 @@ class Trained:
     plot: Callable[[Path], None]
 
 
-def record(trained: Trained) -> str:
+def complete_run(trained: Trained) -> str:
     """Bring the run of a model up to date: its evaluation, its packaged model, its attachments.
 
     The run is found by the hash of the model; where there is none, one is made from history and params and marked as

@@ -20,6 +20,7 @@ from pipeline.config.plugin_options import options_schema
 from pipeline.config.run_config import RunConfig
 from pipeline.config.schema import TaskSettings
 from pipeline.data.raw.description import Features, Links, Log
+from pipeline.strict_model import StrictModel
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).with_name("reference")
@@ -35,6 +36,7 @@ KINDS = {
     "datasets": "Data sets",
 }
 
+REQUIRED = "required"
 
 # Sections whose keys are names of the user's choice: what an entry may hold.
 ENTRIES: dict[str, dict[str, type[BaseModel]]] = {
@@ -96,8 +98,9 @@ def key_rows(model: type[BaseModel], values: Any, prefix: str, said: dict[str, s
     for name in model.model_fields:
         of_key = schema["properties"][name]
         default = values.get(name) if isinstance(values, dict) else None
-        shown = "" if isinstance(default, dict) and default else f"`{default}`"
-        rows.append(f"| `{prefix}{name}` | {kind_of(of_key, definitions)} | {shown} | {said.get(prefix + name, '')} |")
+        shown = "" if isinstance(default, dict) and default else default if default is REQUIRED else f"`{default}`"
+        meaning = said.get(prefix + name, "").replace("|", r"\|")
+        rows.append(f"| `{prefix}{name}` | {kind_of(of_key, definitions)} | {shown} | {meaning} |")
     return rows
 
 
@@ -130,10 +133,11 @@ def entries_of(name: str) -> list[str]:
     """Of a section whose keys are names of the user's choice: a table for each kind of entry, meanings from its docstring."""
     lines = []
     for path, model in ENTRIES[name].items():
-        told = dict(re.findall(r"^ {8}([\w, ]+): (.*(?:\n {12}.*)*)", model.__doc__ or "", re.MULTILINE))
+        docstrings = "\n".join(base.__doc__ or "" for base in reversed(model.__mro__) if issubclass(base, StrictModel))
+        told = dict(re.findall(r"^ {8}([\w, ]+): (.*(?:\n {12}.*)*)", docstrings, re.MULTILINE))
         said = {f"{path}.{key.strip()}": " ".join(text.split()) for keys, text in told.items() for key in keys.split(",")}
         defaults = {
-            key: None if field.is_required() else field.get_default(call_default_factory=True)
+            key: REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
             for key, field in model.model_fields.items()
         }
         header = [f"### `{path}`", "", "| key | type and range | default | meaning |", "| --- | --- | --- | --- |"]

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import plugins
+from pipeline.config.checked import checked_files
+from pipeline.config.run_config import read_config
 from pipeline.inspection.profile import relations_of, summary
 from stages import inspect_data
 from tests import architecture
@@ -76,6 +79,22 @@ def test_the_python_of_a_page_runs(name: str) -> None:
     assert "user_id" in done.stdout
 
 
+def test_the_settings_that_a_page_shows_are_accepted(tmp_path: Path) -> None:
+    """Each of its pieces of params.yaml takes the place of what stands there."""
+    page = (ROOT / "docs/how-to/change-settings.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(ROOT / "params.yaml")
+    for block in blocks:
+        shown = yaml.load(block)
+        params |= shown | {"combiners": params["combiners"] | shown.get("combiners", {})}
+    yaml.dump(params, tmp_path / "params.yaml")
+    config = read_config(tmp_path / "params.yaml")
+    list(checked_files(config))
+    assert config.datasets == ("lastfm", "lastfm_placebo")
+
+
 def test_the_picture_of_the_rooms_is_what_the_code_says() -> None:
     """`python -m tests.architecture` draws it anew."""
     assert architecture.PICTURE.read_text(encoding="utf-8") == architecture.picture()
@@ -90,5 +109,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     for kind in plugins.KINDS:
         for name in plugins.names(kind):
             assert (tmp_path / f"reference/{kind}/{name}.html").is_file()
+    rows = (ROOT / "docs/reference/params.md").read_text()
+    assert not re.findall(r"^.*\|  \|$", rows, re.MULTILINE), "a key without a meaning"
     keys = (tmp_path / "reference/params.html").read_text()
     assert all(key in keys for key in ("train.weight_decay", "preprocess.cold", "compare.against"))

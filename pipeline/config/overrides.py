@@ -17,7 +17,11 @@ Sections = dict[str, dict[str, Any]]
 
 
 class Changes(StrictModel):
-    """Parts of the sections of the same names, which are merged into them."""
+    """Parts of the sections of the same names.
+
+    Attributes:
+        train, tasks, encoders, losses, optimizers, combiners, baselines: Parts of these sections, merged into them.
+    """
 
     train: Section = Field(default_factory=dict)
     tasks: Sections = Field(default_factory=dict)
@@ -33,8 +37,8 @@ class Override(Changes):
 
     Attributes:
         like: The data set that it is; by default that of its name.
-        preprocess, build_tasks: Parts of these sections.
-        methods: Changes for one method alone.
+        preprocess, build_tasks: Parts of these sections, merged into them.
+        methods: Method -> what is different for it alone.
     """
 
     like: str | None = None

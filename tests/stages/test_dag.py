@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,16 @@ def test_the_logged_model_answers_for_raw_user_ids(finished: Project) -> None:
     assert answer["item_id"].str.startswith("item-").all()
     assert model.metadata.signature is not None
     assert model.input_example is not None
+
+
+def test_the_python_that_asks_a_logged_model_runs_as_the_page_shows_it(finished: Project) -> None:
+    page = (ROOT / "docs/how-to/change-settings.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", block]
+    done = subprocess.run(command, cwd=finished.root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("user-0007") == done.stdout.count("somebody new") == 3
 
 
 def test_attachments(finished: Project) -> None:

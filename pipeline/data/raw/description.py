@@ -19,7 +19,9 @@ def _column(found: object) -> str | int:
     return found
 
 
-Column = Annotated[str | int, pydantic.PlainValidator(_column)]
+_COLUMN_SCHEMA = pydantic.WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]})
+
+Column = Annotated[str | int, pydantic.PlainValidator(_column), _COLUMN_SCHEMA]
 """A column name from the header, or a column number (counted from 1)."""
 
 _TAKEN = {"user", "item", "head", "tail", "weight", "rating", "timestamp", "part", USER_ID, ITEM_ID, HEAD_ID, TAIL_ID, NODE_ID}
@@ -48,8 +50,11 @@ class Table(StrictModel):
     Attributes:
         path: A local path, an http(s) URL, or anything else that fsspec opens (``s3://``, ``zip://inside::outside``, ...).
         sha256: Expected checksum of the file; ``None`` skips the check.
+        separator: Field separator; one or more characters.
+        quote: Quote character, doubled inside a quoted field; ``None``: quotes have no special meaning.
         header: Whether there is a header row; ``None``: only if some column is given by name rather than by number.
-        separator, quote, encoding, skip_rows: See ``Layout``.
+        encoding: Text encoding, by its Python name.
+        skip_rows: Rows to skip before the header or the first row, usually comments.
     """
 
     path: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]

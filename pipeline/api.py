@@ -18,6 +18,7 @@ from pipeline.datasets.base import open_dataset
 from pipeline.plugins import CUSTOM, method_kind
 from pipeline.ranking.recommender import Recommender
 from pipeline.task_building import build_tasks
+from pipeline.training.components import PlugIn
 from pipeline.training.learning import learn, learn_baseline
 from pipeline.training.loop import Epoch
 
@@ -64,26 +65,34 @@ def prepare(
     return Prepared(processed, build_tasks(processed.split.train_relation(), processed.sides, features=processed.features))
 
 
-def train(data: Prepared, *, seed: int = 0, on_epoch: Callable[[Epoch], None] | None = None, **settings: Any) -> Recommender:
+def train(
+    data: Prepared,
+    *,
+    rule: PlugIn = ("pmtrec", {}),
+    seed: int = 0,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    **settings: Any,
+) -> Recommender:
     """Train embeddings on the training part, and choose the best epoch on the validation part.
 
     Args:
         data: Of ``prepare``.
+        rule: Name and options of a combination rule, or of a baseline.
         seed: For the initial embeddings and the samples.
         on_epoch: Called as an epoch ends.
-        **settings: Of ``pipeline.training.learning.learn``: ``rule``, ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ...
-            A baseline as ``rule`` needs no other.
+        **settings: Of ``pipeline.training.learning.learn``: ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ... A baseline
+            has none.
 
     Returns:
         What recommends by raw ids. It masks training and validation items.
 
     Raises:
         DivergedError: If the training diverges.
+        TypeError: If there is no such setting.
     """
     split, show = data.processed.split, on_epoch or (lambda _: None)
-    rule = settings.get("rule", ("", {}))
     if method_kind(rule[0]) == "baselines":
-        learned = learn_baseline(split, seed, show, baseline=rule)
+        learned = learn_baseline(split, seed, show, baseline=rule, **settings)
     else:
-        learned = learn(data.tasks, split, seed, show, **settings)
+        learned = learn(data.tasks, split, seed, show, rule=rule, **settings)
     return Recommender.of(split, data.processed.ids[USER], data.processed.ids[ITEM], learned.tables)

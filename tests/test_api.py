@@ -1,5 +1,6 @@
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,12 @@ def test_the_demo_is_trained_and_recommends() -> None:
 
 def test_a_baseline_is_a_method_too() -> None:
     assert len(train(prepare("demo"), rule=("popularity", {})).recommend(["user-0007"], k=3)) == 3
+
+
+@pytest.mark.parametrize(("rule", "setting"), [("popularity", {"epochs": 3}), ("pmtrec", {"epoch": 3})])
+def test_a_setting_that_does_not_exist_is_refused(rule: str, setting: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(setting))):
+        train(prepare("demo"), rule=(rule, {}), **setting)
 
 
 def test_data_of_ones_own_with_features(tmp_path: Path) -> None:

@@ -94,20 +94,12 @@ def _kind_of(task: str) -> Any:
 
 
 def _refuse_unfit(config: RunConfig, loss: str, task_losses: Mapping[str, PlugIn]) -> None:
-    """A loss reads columns that the examples of its task have; of the main task also a drawn or a linked tail to rank."""
-    of_main = task_losses.get(plugins.MAIN_TASK, (loss, {}))[0]
-    where = (
-        config.place("tasks", plugins.MAIN_TASK, "loss") if plugins.MAIN_TASK in task_losses else config.place("train", "loss")
-    )
-    uses = [(plugins.MAIN_TASK, of_main, where)]
-    uses += [
-        (task, name, config.place("tasks", task, "loss"))
-        for task, (name, _) in task_losses.items()
-        if task != plugins.MAIN_TASK
-    ]
+    """A loss reads columns that the examples of its task have."""
+    uses = {plugins.MAIN_TASK: (loss, config.place("train", "loss"))}
+    uses |= {task: (name, config.place("tasks", task, "loss")) for task, (name, _) in task_losses.items()}
     problems = [
         f"{place}: {name} needs {column}, which the examples of {task} do not have. Fix: name another loss"
-        for task, name, place in uses
+        for task, (name, place) in uses.items()
         for column in plugins.load("losses", name).needs
         if column not in _kind_of(task).sampler.columns
     ]

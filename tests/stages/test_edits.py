@@ -1,17 +1,23 @@
 """Params and code that are edited while a pipeline runs."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from pipeline import fingerprint
+from pipeline import fingerprint, plugins
 from pipeline.artifacts import dvc_hash, read_json, write_json
+from pipeline.data.storage import load_tasks
 from pipeline.errors import InputError, IntegrityError
+from pipeline.tasks.base import code_of
 from pipeline.training.learning import Learned
 from pipeline.training.storage import save_learned
-from stages import train
+from stages import build_tasks, download, evaluate, preprocess, train
 from tests.project import Project
+from tests.sources import ROOT
 
 
 def test_a_training_works_by_what_check_wrote_whatever_becomes_of_params_while_it_runs(
@@ -48,3 +54,47 @@ def test_what_check_wrote_is_held_against_its_checksum(project: Project) -> None
     write_json(path, read_json(path) | {"kind": "baselines"})
     with pytest.raises(IntegrityError, match="was modified or corrupted after it was written"):
         project.train("pmtrec")
+
+
+AT_WORK = """
+import sys
+from stages import {0}
+{0}.main(sys.argv[1:])
+print(*(name for name, of in sys.modules.items() if name.split(".")[0] in ("pipeline", "stages") and of.__file__))
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "checked"),
+    [
+        (download, "demo/download.json"),
+        (preprocess, "demo/preprocess.json"),
+        (build_tasks, "demo/build_tasks.json"),
+        (train, "demo/methods/pmtrec.json"),
+        (evaluate, "evaluate.json"),
+    ],
+)
+def test_all_that_a_stage_has_loaded_when_it_has_worked_is_counted(
+    project: Project, monkeypatch: pytest.MonkeyPatch, stage: ModuleType, checked: str
+) -> None:
+    """In a process of its own: which plug-ins it loads by name is seen nowhere but there."""
+    name = stage.__name__.removeprefix("stages.")
+    loaded: set[str] = set()
+
+    def in_a_process(arguments: list[str]) -> None:
+        command = [sys.executable, "-c", AT_WORK.format(name), *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded.update(done.stdout.split())
+
+    monkeypatch.setattr(stage, "main", in_a_process)
+    if name in ("train", "evaluate"):
+        getattr(project, name)("pmtrec")
+    else:
+        project.data()
+    counted = fingerprint.closure(*read_json(project.root / "checked" / checked)["code"]["modules"])
+    if stage is train:  # the code of the tasks is in their data
+        kinds = {task.kind for task in load_tasks(project.root / "tasks/demo", code_of)}
+        counted |= fingerprint.closure(*(plugins.module_of("tasks", kind) for kind in kinds))
+    neutral = {module for module in loaded if module.startswith(fingerprint.NEUTRAL)}
+    assert f"stages.{name}" in loaded
+    assert loaded - neutral - counted == set()

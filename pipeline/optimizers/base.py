@@ -5,7 +5,8 @@ slower on a CPU. Over time, Adagrad and Adam undo any rescaling of a row's gradi
 only through the mix of directions; under SGD also through the length.
 
 Weight decay is decoupled (Loshchilov and Hutter, ICLR 2019) and shrinks the touched rows: as part of the gradient it would
-swamp the small side-task gradients as soon as Adam rescales the row, and would decide the comparison of rules.
+swamp the small side-task gradients as soon as Adam rescales the row, and would decide the comparison of rules. ``dense_adam``
+alone is torch's Adam to the letter, as most papers use it: over all rows, with the decay inside the gradient.
 """
 
 from abc import ABC, abstractmethod

@@ -54,7 +54,21 @@ def test_other_rows_stay_where_they_are(name: str) -> None:
     assert (table[[1, 3]] < 1).all()
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_dense_adam_has_torchs_weight_decay_over_all_rows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ours = torch.randn(20, 4, generator=generator, dtype=torch.float64)
+    theirs = torch.nn.Parameter(ours.clone())
+    optimizer, reference = OPTIMIZERS["dense_adam"](ours, 0.1, 0.3), torch.optim.Adam([theirs], lr=0.1, weight_decay=0.3)
+    for _ in range(10):
+        rows = torch.randperm(20, generator=generator)[:6]
+        gradients = torch.randn(6, 4, generator=generator, dtype=torch.float64)
+        optimizer.step(rows, gradients)
+        theirs.grad = torch.zeros_like(theirs).index_copy_(0, rows, gradients)
+        reference.step()
+    torch.testing.assert_close(ours, theirs.detach(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAZY)
 def test_weight_decay_shrinks_the_touched_rows_and_no_others(name: str) -> None:
     table = torch.ones(2, 2)
     OPTIMIZERS[name](table, 0.1, 0.5).step(torch.tensor([0]), torch.zeros(1, 2))

@@ -1,11 +1,9 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from pipeline.data.raw.download import MIRROR_VARIABLE
 from pipeline.training.device import make_deterministic
 
 
@@ -26,15 +24,6 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(1)
-
-
-@pytest.fixture
-def mirror() -> Path:
-    """The folder with the real files."""
-    folder = os.environ.get(MIRROR_VARIABLE)
-    if not folder:
-        pytest.skip(f"{MIRROR_VARIABLE} is not set, so the real files are not at hand")
-    return Path(folder)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

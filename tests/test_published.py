@@ -11,13 +11,13 @@ import torch
 
 from pipeline.data.preprocessing import preprocess
 from pipeline.data.splitting import Splitting
-from pipeline.datasets.lastfm import lastfm
 from pipeline.evaluation.evaluator import per_user, rank
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
 from pipeline.ranking.top_k import ItemLists
 from pipeline.training.components import build
 from pipeline.training.loop import train_epochs
+from tests.real import read_real, skip_unless_at_hand
 from tests.toy import tasks_of
 
 SPLITTING = Splitting("random", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
@@ -34,11 +34,10 @@ LOOP: dict[str, Any] = {"optimizer": "adam", "batch_size": 2048, "patience": 15,
     ids=["BPR", "LightGCN"],
 )
 def test_recall_at_10_reaches_the_published_level(
-    encoder: tuple[str, dict[str, Any]], loop: dict[str, Any], published: float, mirror: Path, tmp_path: Path
+    encoder: tuple[str, dict[str, Any]], loop: dict[str, Any], published: float, tmp_path: Path
 ) -> None:
-    assert mirror.is_dir()
-    lastfm.fetch(tmp_path)
-    split = preprocess(lastfm.read(tmp_path), min_rating=None, k=0, splitting=SPLITTING).split
+    skip_unless_at_hand("lastfm")
+    split = preprocess(read_real("lastfm", tmp_path), min_rating=None, k=0, splitting=SPLITTING).split
     data = tasks_of([split.train_relation()])
     parts = build(data, 0, torch.device("cpu"), dim=64, encoder=encoder, loss=("bpr", {}), rule=("single_task", {}))
     for _ in train_epochs(parts.encoder, parts.combiner, parts.tasks, split, **LOOP, **loop):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project
+from tests.real import skip_unless_at_hand
 
 
 def metrics_of(folder: Path, methods: list[str], epochs: int) -> list[dict[str, float]]:
@@ -17,15 +18,15 @@ def metrics_of(folder: Path, methods: list[str], epochs: int) -> list[dict[str, 
     return [json.loads((project.root / project.result(method) / "metrics.json").read_text()) for method in methods]
 
 
-def test_a_few_epochs_rank_better_than_chance(mirror: Path, tmp_path: Path) -> None:
+def test_a_few_epochs_rank_better_than_chance(tmp_path: Path) -> None:
     """A random list of 20 of 14,284 businesses holds 0.14% of the relevant ones."""
-    assert mirror.is_dir()
+    skip_unless_at_hand("yelp")
     (pmtrec,) = metrics_of(tmp_path, ["pmtrec"], epochs=3)
     assert pmtrec["recall@20"] > 10 * 20 / 14_284
 
 
 @pytest.mark.slow
-def test_pmtrec_beats_single_task(mirror: Path, tmp_path: Path) -> None:
-    assert mirror.is_dir()
+def test_pmtrec_beats_single_task(tmp_path: Path) -> None:
+    skip_unless_at_hand("yelp")
     single, pmtrec = metrics_of(tmp_path, ["single_task", "pmtrec"], epochs=40)
     assert pmtrec["ndcg@20"] > single["ndcg@20"]

@@ -9,9 +9,10 @@ import pandas as pd
 from pipeline.data.preprocessing import preprocess
 from pipeline.data.split import PARTS, TRAIN, Split
 from pipeline.data.splitting import Splitting
-from pipeline.data.tables import ITEM_ID, PART, USER_ID, RawTables
+from pipeline.data.tables import ITEM_ID, PART, RATING, USER_ID, RawTables
 from pipeline.data.task_data import TaskData
 from pipeline.errors import InputError
+from pipeline.plugins import side_tasks
 from pipeline.seeding import numpy_generator
 from pipeline.task_building import build_tasks
 
@@ -25,9 +26,9 @@ Build = Callable[[RawTables], list[TaskData]]
 
 
 def build_given(raw: RawTables) -> list[TaskData]:
-    """Build relations as the stages preprocess and build_tasks do, for a data set that has its own split."""
+    """Build every task that there can be, as the stages do, for a data set that has its own split."""
     processed = preprocess(raw, min_rating=None, k=0, splitting=GIVEN)
-    return build_tasks(processed.split.train_relation(), processed.sides, features=processed.features)
+    return build_tasks(processed.split.train_relation(), processed.sides, features=processed.features, named=side_tasks())
 
 
 def reached_tasks(raw: RawTables, splitting: Splitting, build: Build = build_given) -> set[str]:
@@ -90,7 +91,8 @@ def as_given(raw: RawTables, splitting: Splitting) -> RawTables:
     def raw_ids(split: Split, part: str) -> pd.DataFrame:
         table = getattr(split, part)
         columns = {USER_ID: users.raw(table["user"]), ITEM_ID: items.raw(table["item"]), PART: part}
-        return pd.DataFrame(columns).astype("str")
+        known = {column: table[column] for column in (RATING,) if column in table}
+        return pd.DataFrame(columns).astype("str").assign(**known)
 
     return RawTables(pd.concat([raw_ids(found.split, part) for part in PARTS], ignore_index=True), raw.relations, raw.features)
 

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline import plugins
 from pipeline.data.tables import RawTables
+from tests.real import read_real, skip_unless_at_hand
 
 # The first lines of each file, as they are.
 LINES = {
@@ -79,10 +80,9 @@ def test_amazon(few_lines: Path) -> None:
 
 
 @pytest.mark.parametrize("dataset", COUNTS)
-def test_real_files_have_the_right_checksums_and_counts(dataset: str, mirror: Path, tmp_path: Path) -> None:
-    assert mirror.is_dir()
-    plugins.load("datasets", dataset).fetch(tmp_path)
-    tables = read(dataset, tmp_path)
+def test_real_files_have_the_right_checksums_and_counts(dataset: str, tmp_path: Path) -> None:
+    skip_unless_at_hand(dataset)
+    tables = read_real(dataset, tmp_path)
     interactions, users, items, links = COUNTS[dataset]
     assert len(tables.interactions) == interactions
     assert tables.interactions["user_id"].nunique() == users

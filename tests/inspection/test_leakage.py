@@ -3,7 +3,6 @@
 A task and a reader that do reach them show that the experiment can fail.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import plugins
 from pipeline.data.preprocessing import preprocess
-from pipeline.data.raw.download import MIRROR_VARIABLE
 from pipeline.data.relation import Relation
 from pipeline.data.splitting import Splitting
 from pipeline.data.tables import PART, RawRelation, RawTables
 from pipeline.data.task_data import TaskData
 from pipeline.datasets.custom import custom
 from pipeline.errors import InputError
-from pipeline.fingerprint import imports_of
-from pipeline.inspection.leakage import build_given, reached_tasks
+from pipeline.inspection.leakage import as_given, build_given, reached_tasks
 from pipeline.inspection.profile import relations_of
 from pipeline.task_building import build_tasks
+from tests.real import PUBLIC, read_real, skip_unless_at_hand
 from tests.toy import tasks_of
 
 RANDOM = Splitting("random", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
@@ -34,31 +31,32 @@ def names_of(raw: RawTables) -> set[str]:
     return {task.name for task in build_tasks(found.split.train_relation(), found.sides)}
 
 
-def read(name: str, folder: Path) -> RawTables:
-    dataset = plugins.load("datasets", name)
-    dataset.fetch(folder)
-    raw: RawTables = dataset.read(folder)
-    return raw
-
-
-def downloads(name: str) -> bool:
-    """Whether a data set comes from elsewhere; others are generated."""
-    return "pipeline.data.raw.download" in imports_of(plugins.module_of("datasets", name))
-
-
 def test_demo(tmp_path: Path) -> None:
-    raw = read("demo", tmp_path)
+    raw = read_real("demo", tmp_path)
     assert names_of(raw) == {"recommendation", "social", "co_view", "category"}
     assert reached_tasks(raw, RANDOM) == set()
 
 
-@pytest.mark.parametrize("name", sorted({*plugins.names("datasets")} - {"demo", plugins.CUSTOM}))
+@pytest.mark.parametrize("name", PUBLIC)
 def test_real(name: str, tmp_path: Path) -> None:
-    if not os.environ.get(MIRROR_VARIABLE) and downloads(name):
-        pytest.skip(f"{MIRROR_VARIABLE} is not set, so the real files are not at hand")
-    raw = read(name, tmp_path)
-    assert len(names_of(raw)) > 1
+    skip_unless_at_hand(name)
+    raw = read_real(name, tmp_path)
+    assert {task.name for task in build_given(as_given(raw, RANDOM))} > {"recommendation", "alignment_uniformity"}
     assert reached_tasks(raw, RANDOM) == set()
+
+
+def test_a_rating_task_that_reads_held_out_ratings_is_caught(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    log = read_real("demo", tmp_path).interactions
+    raw = RawTables(log.assign(rating=rng.integers(1, 6, len(log)).astype(float)))
+
+    def cheat(tables: RawTables) -> list[TaskData]:
+        split = preprocess(tables, min_rating=None, k=0, splitting=replace(RANDOM, method="given")).split
+        everything = replace(split, train=pd.concat([split.train, split.valid, split.test]))
+        return build_tasks(everything.train_relation(), {}, named=["rating"])
+
+    assert reached_tasks(raw, RANDOM) == set()
+    assert reached_tasks(raw, RANDOM, cheat) == {"recommendation", "rating"}
 
 
 def test_own_relations_of_every_form(tmp_path: Path) -> None:
@@ -94,7 +92,7 @@ def test_a_task_that_uses_all_interactions_is_caught(tmp_path: Path) -> None:
         n = found.split.n_items
         return tasks_of([found.split.train_relation(), Relation("together", "item", "item", heads.copy(), tails.copy(), n, n)])
 
-    assert reached_tasks(read("demo", tmp_path), RANDOM, cheat) == {"together"}
+    assert reached_tasks(read_real("demo", tmp_path), RANDOM, cheat) == {"together"}
 
 
 def test_a_side_table_that_holds_the_interactions_is_caught(tmp_path: Path) -> None:
@@ -106,11 +104,11 @@ def test_a_side_table_that_holds_the_interactions_is_caught(tmp_path: Path) -> N
         side = RawRelation("item", "fan", fans.set_axis(["head_id", "tail_id"], axis="columns"), "shared")
         return build_given(RawTables(raw.interactions, {"fans": side}))
 
-    assert reached_tasks(read("demo", tmp_path), RANDOM, cheat) == {"fans"}
+    assert reached_tasks(read_real("demo", tmp_path), RANDOM, cheat) == {"fans"}
 
 
 def test_the_interactions_under_another_name_are_refused(tmp_path: Path) -> None:
-    raw = read("demo", tmp_path)
+    raw = read_real("demo", tmp_path)
     log = raw.interactions
     for head, tail, types in (("user_id", "item_id", ("user", "film")), ("item_id", "user_id", ("item", "fan"))):
         table = pd.DataFrame({"head_id": log[head], "tail_id": log[tail]})
@@ -123,7 +121,7 @@ def test_the_interactions_under_another_name_are_refused(tmp_path: Path) -> None
 
 def test_a_graph_that_was_counted_on_the_whole_log_looks_derived(tmp_path: Path) -> None:
     """Who took this also took that; and what an honest relation looks like."""
-    raw = read("demo", tmp_path)
+    raw = read_real("demo", tmp_path)
     log = raw.interactions[raw.interactions["user_id"] < "user-0080"]  # a thin log: in a thick one, all items have met
     ids = log.merge(log, on="user_id")
     pairs = ids[ids["item_id_x"] < ids["item_id_y"]].drop_duplicates(["item_id_x", "item_id_y"])
@@ -148,4 +146,4 @@ def test_weights_count_too(tmp_path: Path) -> None:
         weights = (np.bincount(found.split.test["item"], minlength=n) + 1).astype(np.float64)
         return tasks_of([Relation("popular", "item", "item", items, np.roll(items, 1), n, n, weights)])
 
-    assert reached_tasks(read("demo", tmp_path), RANDOM, cheat) == {"popular"}
+    assert reached_tasks(read_real("demo", tmp_path), RANDOM, cheat) == {"popular"}

@@ -24,12 +24,12 @@ class RemoteFile:
     Attributes:
         base_url: Address of the collection, ending in a slash.
         path: Path inside the collection, and inside a mirror of it.
-        sha256: Checksum of the file.
+        checksum: sha256 of the file, or its git blob id (40 digits).
     """
 
     base_url: str
     path: str
-    sha256: str
+    checksum: str
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ def _fetch_one(file: RemoteFile, addresses: list[str], folder: Path) -> None:
     refusals: list[PmtrecError] = []
     for address in addresses:
         try:
-            return copy_to(folder / file.name, address, file.sha256)
+            return copy_to(folder / file.name, address, file.checksum)
         except (InputError, IntegrityError, MachineError) as error:
             refusals.append(error)
             if len(refusals) < len(addresses):

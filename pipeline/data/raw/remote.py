@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _TRIES = 3
 _PAUSE_S = 1.0  # before the second try, and twice that before the third
+_GIT_DIGITS = 40  # of a git blob id, a sha1
 _SILENCE_S = 30  # maximum wait for a web server's answer, or for its next chunk
 _SLOWEST, _WINDOW_S = 1024, 60.0  # minimum bytes per second, averaged over this many seconds
 
@@ -27,14 +28,15 @@ def local_path(address: str) -> str | None:
     return None if "://" in outer else outer
 
 
-def copy_to(path: Path, address: str, sha256: str | None) -> None:
+def copy_to(path: Path, address: str, checksum: str | None) -> None:
     """Copy a file, with up to three attempts if it is temporarily unavailable; after an error, ``path`` does not exist.
 
     Args:
         path: Destination.
         address: A local path, an http(s) URL, or anything else that fsspec opens. From an archive
             (``zip://inside::outside``), only the named file is extracted, so that nothing can escape its folder.
-        sha256: Expected checksum; ``None`` skips the check.
+        checksum: Expected sha256 (64 hexadecimal digits), or git blob id (40), by which a file of a public repository can be
+            verified that one has never seen; ``None`` skips the check.
 
     Raises:
         InputError: If the file does not exist or such an address cannot be opened.
@@ -43,7 +45,7 @@ def copy_to(path: Path, address: str, sha256: str | None) -> None:
     """
     for trial in range(1, _TRIES + 1):
         try:
-            _copy(path, address, sha256)
+            _copy(path, address, checksum)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if trial == _TRIES or not isinstance(error, MachineError) or isinstance(error.__cause__, PermissionError):
@@ -51,11 +53,11 @@ def copy_to(path: Path, address: str, sha256: str | None) -> None:
             log.warning("%s; trying again", error.problems[0].partition(". Fix: ")[0])
             time.sleep(_PAUSE_S * trial)
         else:
-            log.info("%s: %s bytes%s", address, f"{path.stat().st_size:,}", ", checksum verified" if sha256 else "")
+            log.info("%s: %s bytes%s", address, f"{path.stat().st_size:,}", ", checksum verified" if checksum else "")
             return
 
 
-def _copy(path: Path, address: str, sha256: str | None) -> None:
+def _copy(path: Path, address: str, checksum: str | None) -> None:
     try:
         files, place = fsspec.url_to_fs(address, **_patience(address))
         with _Progress(address) as progress:
@@ -81,13 +83,22 @@ def _copy(path: Path, address: str, sha256: str | None) -> None:
         if local_path(address) is not None:
             raise InputError(f"{address}: cannot be opened: {_reason(error)}. Fix: provide the complete file") from error
         raise _unreachable(address, error) from error
-    if sha256:
-        with path.open("rb") as copy:
-            found = hashlib.file_digest(copy, "sha256").hexdigest()
-        if found != sha256:
-            raise IntegrityError(
-                f"{address}: sha256 is {found}, expected {sha256}. Fix: get the right file, or correct the checksum"
-            )
+    if checksum and (found := _checksum(path, len(checksum))) != checksum:
+        kind = "git blob id" if len(checksum) == _GIT_DIGITS else "sha256"
+        raise IntegrityError(
+            f"{address}: {kind} is {found}, expected {checksum}. Fix: get the right file, or correct the checksum"
+        )
+
+
+def _checksum(path: Path, digits: int) -> str:
+    """sha256, or git's: sha1 of ``blob <size>``, a zero byte and the content."""
+    with path.open("rb") as copy:
+        if digits != _GIT_DIGITS:
+            return hashlib.file_digest(copy, "sha256").hexdigest()
+        found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        while block := copy.read(2**20):
+            found.update(block)
+        return found.hexdigest()
 
 
 class _TooSlowError(Exception):

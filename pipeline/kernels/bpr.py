@@ -12,21 +12,22 @@ _Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 @compiled
-def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _Floats) -> float:
+def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, of_each: float, gradient: _Floats) -> float:
     """The BPR loss of a batch in closed form; adds its gradient to ``gradient``. Equals autograd on ``losses.bpr.BPR``.
 
-    With the margin m = <h, t - n> of a triplet, the loss is the mean of ln(1 + exp(-m)), and its derivative in m is
-    -sigmoid(-m) / batch.
+    With the margin m = <h, t - n> of a triplet, the loss is ``of_each`` times the sum of ln(1 + exp(-m)), and its derivative
+    in m is -sigmoid(-m) * of_each.
 
     Args:
         rows: ``[n_rows, dim]``.
         heads: Positions in ``rows`` ``[batch]``, as are ``tails`` and ``negatives``.
         tails: See ``heads``.
         negatives: See ``heads``.
+        of_each: Factor of a triplet's loss: 1 / batch for the mean.
         gradient: Accumulated in place, ``[n_rows, dim]``.
     """
     number, batch, dim = rows.dtype.type, heads.size, rows.shape[1]
-    zero, one, share = number(0), number(1), number(1 / batch)
+    zero, one, share = number(0), number(1), number(of_each)
     slopes = np.empty(batch, rows.dtype)
     for i in range(batch):
         if i + AHEAD < batch:
@@ -58,4 +59,4 @@ def bpr(rows: _Floats, heads: _Ints, tails: _Ints, negatives: _Ints, gradient: _
             change = slope * rows[head, d]
             gradient[tail, d] += change
             gradient[negative, d] -= change
-    return loss / batch
+    return loss * of_each

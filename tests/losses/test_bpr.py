@@ -35,3 +35,19 @@ def test_a_relation_vector_scales_the_heads_of_side_tasks_alone() -> None:
     with torch.no_grad():
         side.relation.copy_(torch.tensor([2.0, 0.0]))
     torch.testing.assert_close(of(side, heads, tails, negatives).detach(), torch.tensor(log(1 + exp(-2))))
+
+
+def test_a_sum_is_the_mean_times_the_batch_in_loss_and_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(6, 3, generator=generator, dtype=torch.float64)
+    examples = triplets([0, 1, 2], [3, 3, 4], [5, 4, 5])
+    found = {}
+    for reduction in ("mean", "sum"):
+        gradient, loss = torch.zeros_like(rows), BPR(TASK, NODES, 3, True, reduction=reduction)
+        found[reduction] = (torch.as_tensor(loss.closed_form(rows, examples, gradient)), gradient)
+        leaf = rows.clone().requires_grad_()
+        value = loss(leaf, examples, torch.arange(6))
+        value.backward()
+        torch.testing.assert_close(found[reduction][1], leaf.grad)
+    for mean, total in zip(found["mean"], found["sum"], strict=True):
+        torch.testing.assert_close(3 * mean, total)

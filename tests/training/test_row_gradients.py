@@ -54,8 +54,8 @@ def dense(table: Tensor, at: Examples, loss: Loss) -> tuple[Tensor, Tensor]:
     return value.detach(), gradient
 
 
-def losses_of(n_tasks: int, dim: int = 8, **options: bool) -> list[BPR]:
-    return [BPR(TASK, NODES, dim, n == 0, **options).double() for n in range(n_tasks)]
+def losses_of(n_tasks: int, dim: int = 8, *, relation_vector: bool = False) -> list[BPR]:
+    return [BPR(TASK, NODES, dim, n == 0, relation_vector=relation_vector).double() for n in range(n_tasks)]
 
 
 def on_rows(table: Tensor, tables: Tensor, batch: Batch, losses: Sequence[Loss]) -> tuple[RowGradients, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.data.relation import USER, NodeTypes, Relation
 
-__all__ = ["Graph", "smoothed", "with_item_bias"]
+__all__ = ["Graph", "propagated", "smoothed", "with_item_bias"]
 
 
 class Graph:
@@ -66,11 +66,17 @@ class _Propagate(torch.autograd.Function):
         return None, adjacency @ gradient
 
 
+def propagated(adjacency: Tensor, x: Tensor) -> Tensor:
+    """A x for a constant symmetric A, ``[n_rows, dim]``."""
+    layer: Tensor = _Propagate.apply(adjacency, x)  # type: ignore[no-untyped-call]
+    return layer
+
+
 def smoothed(adjacency: Tensor, x: Tensor, layers: int) -> Tensor:
     """Mean over k = 0..layers of A^k x, ``[n_rows, dim]``."""
     total = layer = x
     for _ in range(layers):
-        layer = _Propagate.apply(adjacency, layer)  # type: ignore[no-untyped-call]
+        layer = propagated(adjacency, layer)
         total = total + layer
     return total / (layers + 1)
 

@@ -53,6 +53,10 @@ class Encoder(nn.Module, ABC):
         super().__init__()
         self.nodes = nodes
 
+    def width(self, dim: int) -> int:
+        """Length of the embeddings that are made of parameters of length ``dim``."""
+        return dim
+
     @abstractmethod
     def forward(self) -> Embeddings:
         """The embeddings of all nodes as they are now."""

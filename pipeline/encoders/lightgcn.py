@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pipeline.data.relation import NodeTypes, Relation
 from pipeline.encoders._graph import Graph, smoothed, with_item_bias
+from pipeline.encoders._initial import Init, initial_table
 from pipeline.encoders.base import Embeddings, Encoder
 from pipeline.seeding import numpy_generator
 
@@ -28,7 +29,8 @@ class LightGCN(Encoder):
         dim: Embedding dimension.
         generator: Random generator of the initial values.
         layers: Number of propagation layers; >= 1.
-        init_std: Standard deviation of the normal distribution of the initial values; > 0.
+        init: Distribution of the initial values: ``"normal"``, ``"xavier_uniform"`` or ``"xavier_normal"``, per node type.
+        init_std: Standard deviation of ``"normal"``; > 0.
         dropout: Fraction of the edges dropped, resampled in every training step; in [0, 1).
         side_graph: Whether the pairs of the side relations are edges too.
         item_bias: Whether the last coordinate of an item is its bias.
@@ -47,6 +49,7 @@ class LightGCN(Encoder):
         generator: torch.Generator,
         *,
         layers: int = 3,
+        init: Init = "normal",
         init_std: float = 0.1,
         dropout: float = 0.0,
         side_graph: bool = False,
@@ -55,12 +58,10 @@ class LightGCN(Encoder):
         super().__init__(nodes)
         if layers < 1:
             raise ValueError(f"layers must be >= 1, found {layers}")
-        if not init_std > 0:
-            raise ValueError(f"init_std must be > 0, found {init_std}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), found {dropout}")
         self.layers, self.dropout, self.item_bias = layers, dropout, item_bias
-        self.weight = nn.Parameter(torch.randn(nodes.n_rows, dim, generator=generator) * init_std)
+        self.weight = nn.Parameter(initial_table(nodes, dim, generator, init, init_std))
         self._graph = Graph(nodes, relations if side_graph else relations[:1])
         # Not saved, as it is derived from the data.
         self.register_buffer("adjacency", self._graph.matrix(), persistent=False)

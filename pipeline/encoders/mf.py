@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pipeline.data.relation import NodeTypes, Relation
 from pipeline.encoders._graph import Graph, smoothed, with_item_bias
+from pipeline.encoders._initial import Init, initial_table
 from pipeline.encoders.base import Embeddings, Encoder, ParameterGradient
 from pipeline.kernels import compiling
 from pipeline.kernels.rows import gather
@@ -25,7 +26,8 @@ class MF(Encoder):
         relations: One per task, main task first.
         dim: Embedding dimension.
         generator: Random generator of the initial values.
-        init_std: Standard deviation of the normal distribution of the initial values; > 0.
+        init: Distribution of the initial values: ``"normal"``, ``"xavier_uniform"`` or ``"xavier_normal"``, per node type.
+        init_std: Standard deviation of ``"normal"``; > 0.
         side_layers: Number of propagation layers over the side relations; 0: the vectors are the embeddings.
         item_bias: Whether the last coordinate of an item is its bias.
 
@@ -42,17 +44,16 @@ class MF(Encoder):
         dim: int,
         generator: torch.Generator,
         *,
+        init: Init = "normal",
         init_std: float = 0.1,
         side_layers: int = 0,
         item_bias: bool = False,
     ) -> None:
         super().__init__(nodes)
-        if not init_std > 0:
-            raise ValueError(f"init_std must be > 0, found {init_std}")
         if side_layers < 0:
             raise ValueError(f"side_layers must be >= 0, found {side_layers}")
         self.side_layers, self.item_bias = side_layers, item_bias
-        self.weight = nn.Parameter(torch.randn(nodes.n_rows, dim, generator=generator) * init_std)
+        self.weight = nn.Parameter(initial_table(nodes, dim, generator, init, init_std))
         adjacency = Graph(nodes, relations[1:]).matrix() if side_layers else None
         self.register_buffer("adjacency", adjacency, persistent=False)
 

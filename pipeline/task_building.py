@@ -7,8 +7,9 @@ from dataclasses import replace
 from pipeline import plugins
 from pipeline.data.pairs import as_pairs
 from pipeline.data.placebo import Placebo, placebo
-from pipeline.data.relation import NodeFeatures, Relation, SideTable
+from pipeline.data.relation import ITEM, USER, NodeFeatures, Relation, SideTable
 from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.errors import ParamsError
 
 __all__ = ["build_tasks", "with_placebos"]
 
@@ -20,6 +21,9 @@ def build_tasks(
     sides: Mapping[str, SideTable],
     leave_out: Collection[str] = (),
     features: Mapping[str, NodeFeatures] | None = None,
+    *,
+    named: Collection[str] = (),
+    min_count: Mapping[str, int] | None = None,
 ) -> list[TaskData]:
     """The main task, and every side task that there is something for, by name.
 
@@ -31,6 +35,8 @@ def build_tasks(
         sides: Side tables by name.
         leave_out: Side tasks not to build.
         features: Node type -> features of its nodes.
+        named: Those of the tasks that are built only where they are named.
+        min_count: Side task -> how many links (or nodes in common) make a pair of it.
     """
     data = TrainingData(train, {name: side.links for name, side in sides.items()}, features or {})
     found = {
@@ -39,8 +45,16 @@ def build_tasks(
         if side.kind
     }
     for name in plugins.side_tasks():
-        if name not in found and (task := plugins.load("tasks", name).build(data)) is not None:
+        kind = plugins.load("tasks", name)
+        if name in found or (kind.opt_in and name not in named):
+            continue
+        if (task := kind.build(data)) is not None:
             found[name] = task
+        elif name in named:
+            log.info("task %s: the data set has not what it needs", name)
+    for name, least in (min_count or {}).items():
+        if name in found:
+            found[name] = _frequent(found[name], least)
     main: TaskData = plugins.load("tasks", plugins.MAIN_TASK).build(data)
     return [main, *(found[name] for name in sorted(found) if name not in leave_out and not _is_empty(found[name]))]
 
@@ -57,12 +71,26 @@ def with_placebos(tasks: Sequence[TaskData], kinds: Mapping[str, Placebo], seed:
     for task in tasks:
         note = ""
         if (kind := kinds.get(task.name)) and task.relation is not None:
+            if (task.relation.head_type, task.relation.tail_type) == (USER, ITEM) and not (
+                kind == "shuffled" and task.relation.values
+            ):
+                problem = f"{kind} links would be other interactions than those of the main task"
+                raise ParamsError(f"build_tasks.placebo.{task.name}: {problem}. Fix: remove it, or shuffle ratings")
             task, note = replace(task, relation=placebo(task.relation, kind, seed)), f" (placebo: {kind})"  # noqa: PLW2901
         found.append(task)
         links = task.relation
         pairs = "no pairs" if links is None else f"{links.n_edges} pairs {links.head_type}-{links.tail_type}"
         log.info("task %s: %s%s", task.name, pairs, note)
     return found
+
+
+def _frequent(task: TaskData, least: int) -> TaskData:
+    """The pairs that occur so often."""
+    if task.relation is None or "count" not in task.relation.values:
+        return task
+    frequent = task.relation.only(task.relation.values["count"] >= least)
+    log.info("task %s: %d of %d pairs occur %d times or more", task.name, frequent.n_edges, task.relation.n_edges, least)
+    return replace(task, relation=frequent)
 
 
 def _is_empty(task: TaskData) -> bool:

@@ -16,7 +16,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen = read_checked(args.checked)["arguments"]
     folder = check_folder(args.processed)
     train, sides = load_split(folder).train_relation(), load_sides(folder)
-    tasks = build_tasks(train, sides, chosen["leave_out"], load_features(folder))
+    asked = {"named": chosen["named"], "min_count": chosen["min_count"]}
+    tasks = build_tasks(train, sides, chosen["leave_out"], load_features(folder), **asked)
     with new_folder(args.out) as out:
         save_tasks(out, with_placebos(tasks, chosen["placebo"], chosen["placebo_seed"]), code_of)
 

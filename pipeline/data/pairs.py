@@ -20,10 +20,13 @@ def as_pairs(name: str, links: Relation, kind: RelationKind) -> Relation:
         kind: ``"directed"``: as they are. ``"undirected"``: in both directions. ``"membership"``: nodes and their attributes,
             as they are. ``"shared"``: pairs of heads that have a tail in common.
 
+    Returns:
+        With the value ``count``: how many links make the pair, or how many tails it has in common.
+
     Raises:
         InputError: If tails are shared by so many heads that the pairs would not fit into memory.
     """
-    heads, tails, weights = links.heads, links.tails, links.weights
+    heads, tails, weights, counts = links.heads, links.tails, links.weights, None
     tail_type, n_tails = links.tail_type, links.n_tails
     if kind == "shared":
         if (n_pairs := int((np.bincount(tails).astype(np.int64) ** 2).sum())) > _MOST_PAIRS:
@@ -32,19 +35,16 @@ def as_pairs(name: str, links: Relation, kind: RelationKind) -> Relation:
             raise InputError(f"{name}: {problem} (maximum {_MOST_PAIRS:,}). Fix: {fix}")
         ones = np.ones(links.n_edges, dtype=np.int64)
         of_head = scipy.sparse.csr_array((ones, (heads, tails)), shape=(links.n_heads, n_tails))
-        heads, tails = (side.astype(np.int64) for side in (of_head @ of_head.T).nonzero())
+        together = (of_head @ of_head.T).tocoo()
+        heads, tails = (side.astype(np.int64) for side in together.coords)
+        counts = together.data
         tail_type, n_tails = links.head_type, links.n_heads
     elif kind == "undirected":
         heads, tails = np.concatenate([heads, tails]), np.concatenate([tails, heads])
         weights = None if weights is None else np.concatenate([weights, weights])
-    keys = heads * n_tails + tails
-    if weights is None:
-        keys = np.unique(keys)
-    else:
-        keys, place = np.unique(keys, return_inverse=True)
-        weights = np.bincount(place, weights).astype(np.float64)
+    keys, place = np.unique(heads * n_tails + tails, return_inverse=True)
+    weights = None if weights is None else np.bincount(place, weights).astype(np.float64)
+    values = {"count": np.bincount(place, counts).astype(np.int64)}
     heads, tails = np.divmod(keys, n_tails)
-    if links.head_type == tail_type:
-        other = heads != tails
-        heads, tails, weights = heads[other], tails[other], None if weights is None else weights[other]
-    return Relation(name, links.head_type, tail_type, heads, tails, links.n_heads, n_tails, weights)
+    pairs = Relation(name, links.head_type, tail_type, heads, tails, links.n_heads, n_tails, weights, values)
+    return pairs.only(heads != tails) if links.head_type == tail_type else pairs

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.data.relation import Numbers, Relation
+from pipeline.data.relation import ITEM, USER, Numbers, Relation
 from pipeline.seeding import numpy_generator
 
 __all__ = ["Placebo", "placebo"]
@@ -23,10 +23,14 @@ def placebo(relation: Relation, kind: Placebo, seed: int) -> Relation:
         kind: ``"rewired"``: every node keeps its degree but gets other partners: the tails of two pairs are swapped, many
             times, unless that creates a duplicate pair or a self-loop (Maslov and Sneppen, Science 2002).
             ``"shuffled"``: the heads that have links are permuted together with their links; if heads and tails are of one
-            type, the nodes of both ends are permuted.
+            type, the nodes of both ends are permuted. Of users and items: the pairs stay, their values are permuted.
         seed: Seed of the placebo.
     """
     generator = numpy_generator(seed, "placebo", relation.name)
+    if (relation.head_type, relation.tail_type) == (USER, ITEM):
+        order = generator.permutation(relation.n_edges)
+        return replace(relation, values={name: of_pairs[order] for name, of_pairs in relation.values.items()})
+    relation = replace(relation, values={})  # counts of other pairs
     if kind == "shuffled":
         return _shuffled(relation, generator)
     same = relation.head_type == relation.tail_type

@@ -1,7 +1,7 @@
 """One task's pairs: heads of one node type, each linked with tails of another (or the same) node type."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -64,6 +64,12 @@ class Relation:
     def n_edges(self) -> int:
         """Number of pairs."""
         return int(self.heads.size)
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> "Relation":
+        """The pairs of a mask ``[n_edges]``, with what is known of them."""
+        weights = None if self.weights is None else self.weights[kept]
+        values = {name: column[kept] for name, column in self.values.items()}
+        return replace(self, heads=self.heads[kept], tails=self.tails[kept], weights=weights, values=values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.relation import NodeTypes, Numbers
 from pipeline.data.task_data import TaskData
 from pipeline.seeding import numpy_generator
-from pipeline.tasks.base import Draw, Negatives, Sampler
+from pipeline.tasks._anchors import Partners, anchors
+from pipeline.tasks.base import Draw, Negatives, Sampler, Score
 
 __all__ = ["TripletSampler"]
 
@@ -28,7 +29,7 @@ class TripletSampler(Sampler):
     Args:
         task: Its relation has at least one pair.
         nodes: See the base class.
-        seed: See the base class.
+        seed, from_batch: See the base class.
         negatives: How negatives are drawn: ``"uniform"``; ``"popularity"``, in proportion to (pairs of the tail)^(3/4); or
             ``"hard"``, the highest-scoring of five uniform draws at the start of the epoch (dynamic negative sampling, Zhang
             et al., SIGIR 2013).
@@ -39,8 +40,10 @@ class TripletSampler(Sampler):
 
     columns = (HEADS, TAILS, NEGATIVES)
 
-    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform") -> None:
-        super().__init__(task, nodes, seed, negatives)
+    def __init__(
+        self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform", *, from_batch: bool = False
+    ) -> None:
+        super().__init__(task, nodes, seed, negatives, from_batch=from_batch)
         relation = task.relation
         if relation is None or relation.n_edges == 0:
             raise ValueError(f"{task.name}: there are no pairs to sample from")
@@ -55,6 +58,7 @@ class TripletSampler(Sampler):
         self._ends = ends / ends[-1]
         self._proposal = self._after_rejection(popularity / popularity.sum(), heads) if negatives == "popularity" else None
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
+        self._partners = Partners(relation.heads, relation.tails, relation.n_heads) if from_batch else None
 
     @property
     def proposal(self) -> Shares | None:
@@ -62,17 +66,28 @@ class TripletSampler(Sampler):
         return self._proposal
 
     def epoch(self, draw: Draw) -> Examples:
-        """Every pair once before any comes again, in random order; or, of pairs with weights, drawn by them."""
-        import torch  # late, because the stage that builds tasks does not draw
+        """Every pair once before any comes again, in random order; or, of pairs with weights, drawn by them.
 
+        From the batch: the users (items) of the main task's examples, each with one of its tails at random.
+        """
         relation, n, score = self._relation, draw.n, draw.score
         generator = numpy_generator(self.seed, "triplets", relation.name, draw.epoch)
+        if self._partners is not None and draw.main is not None:
+            heads = anchors(draw, self.nodes, relation.head_type, self._partners.has_any, generator)
+            tails = self._partners.draw(heads, generator)
+            return self._examples(heads, tails, generator, score)
         if self._shares is None:
             orders = [generator.permutation(relation.n_edges) for _ in range(-(-n // relation.n_edges))]
             edges = np.concatenate(orders)[:n]
         else:
             edges = np.searchsorted(self._shares, generator.random(n), side="right")
-        heads, tails = relation.heads[edges], relation.tails[edges]
+        return self._examples(relation.heads[edges], relation.tails[edges], generator, score)
+
+    def _examples(self, heads: Numbers, tails: Numbers, generator: np.random.Generator, score: Score | None) -> Examples:
+        """The pairs with their negatives."""
+        import torch  # late, because the stage that builds tasks does not draw
+
+        relation = self._relation
         negatives = self._unlinked(heads, generator)
         if self.negatives == "hard" and score is not None:
             of_head = torch.from_numpy(heads)

@@ -32,12 +32,14 @@ class Draw:
         n: Number of examples. The i-th examples of all tasks are in the same step.
         main: The examples of the main task in this epoch, to draw from around them; ``None`` for the main task itself.
         score: By what the task's loss ranks pairs now.
+        batch_size: Examples of a step, in order; ``None``: all.
     """
 
     epoch: int
     n: int
     main: Examples | None = None
     score: Score | None = None
+    batch_size: int | None = None
 
 
 class Sampler(ABC):
@@ -48,6 +50,8 @@ class Sampler(ABC):
         nodes: Node types of the stacked table.
         seed: Training seed.
         negatives: How tails are drawn that a head is not linked with, where it draws any.
+        from_batch: Whether the examples of a step are about the users and items of the main task's batch (Yang et al., IEEE
+            BigData 2024, algorithm 1, line 5), not drawn from the task's own data alone.
 
     Attributes:
         columns: The columns that its examples have. A loss that needs others is refused.
@@ -55,11 +59,14 @@ class Sampler(ABC):
 
     columns: ClassVar[tuple[str, ...]]
 
-    def __init__(self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform") -> None:
+    def __init__(
+        self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform", *, from_batch: bool = False
+    ) -> None:
         self.task = task
         self.nodes = nodes
         self.seed = seed
         self.negatives = negatives
+        self.from_batch = from_batch
 
     @property
     def n_examples(self) -> int:
@@ -84,11 +91,13 @@ class TaskType:
         build: From training data to the data of the task; ``None`` where the data set lacks what it needs.
         sampler: How its examples are drawn.
         loss: The loss where params.yaml names none for this task; ``None``: that of ``train.loss``.
+        opt_in: Whether it is built only where the section ``tasks`` of params.yaml names it, not wherever it can be.
     """
 
     build: Callable[[TrainingData], TaskData | None]
     sampler: type[Sampler]
     loss: str | None = None
+    opt_in: bool = False
 
 
 def code_of(task: TaskData) -> str:

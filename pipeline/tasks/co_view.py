@@ -1,7 +1,7 @@
 """Rank the items that are viewed together with an item."""
 
-from pipeline.data.pairs import as_pairs
 from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.tasks._item_pairs import item_pairs
 from pipeline.tasks._triplets import TripletSampler
 from pipeline.tasks.base import TaskType
 
@@ -9,9 +9,8 @@ __all__ = ["co_view"]
 
 
 def _build(data: TrainingData) -> TaskData | None:
-    """Pairs of items that share a node of the side table ``co_view`` (item, view node), in both directions."""
-    links = data.sides.get("co_view")
-    return None if links is None else TaskData("co_view", "co_view", as_pairs("co_view", links, "shared"))
+    """Pairs from the side table ``co_view``, in both directions."""
+    return item_pairs("co_view", data)
 
 
 co_view = TaskType(_build, TripletSampler)

@@ -1,0 +1,16 @@
+"""Rank the items that are bought together with an item."""
+
+from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.tasks._item_pairs import item_pairs
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import TaskType
+
+__all__ = ["co_buy"]
+
+
+def _build(data: TrainingData) -> TaskData | None:
+    """Pairs from the side table ``co_buy``, in both directions."""
+    return item_pairs("co_buy", data)
+
+
+co_buy = TaskType(_build, TripletSampler)

@@ -29,6 +29,7 @@ NEUTRAL = (
     "pipeline.ranking.recommender",
     "pipeline.reports",
     "pipeline.tracking",
+    "stages._parent",
     "stages._progress",
     "stages._stage",
 )

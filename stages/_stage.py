@@ -1,7 +1,6 @@
 """What all stages do around their one library call: arguments, logging, signals, one-line errors, exit codes."""
 
 import argparse
-import ctypes
 import logging
 import os
 import signal
@@ -13,10 +12,10 @@ from typing import NoReturn
 
 from pipeline.artifacts import NO_ROOM_OR_ACCESS
 from pipeline.errors import MachineError, PmtrecError
+from stages._parent import end_with_parent
 
 __all__ = ["parser", "run"]
 
-_PR_SET_PDEATHSIG = 1
 _OUR_BUG = 70
 
 ALL_PROBLEMS = Path("problems.csv")
@@ -42,8 +41,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, _terminate)
-    if sys.platform == "linux":  # a killed dvc must not leave its stage behind as a second writer
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent()
     debug = os.environ.get("PMTREC_DEBUG") == "1"
     try:
         main()

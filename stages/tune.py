@@ -4,61 +4,67 @@ Not a DAG stage: `dvc repro` then retrains what has changed. Trials are stored i
 """
 
 import argparse
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import groupby
 
 import optuna
 
-from pipeline.artifacts import check_folder, dvc_hash, locked
+from pipeline.artifacts import locked
 from pipeline.config.override_file import write_override
 from pipeline.config.run_config import RunConfig, read_config
-from pipeline.config.search import nested, search_name, space_of, start_values, training_with
-from pipeline.data.storage import load_split, load_tasks
-from pipeline.tracking.nested_runs import log_search
-from pipeline.training.learning import learn, learn_baseline
-from pipeline.training.loop import Epoch
-from pipeline.training.tuning import Search, at_an_edge
+from pipeline.config.search import nested, space_of
+from pipeline.errors import ParamsError, closest
+from stages._parent import end_with_parent
+from stages._search import Found, log_found, search
 from stages._stage import parser, run
-
-log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Tune on the outputs of `dvc repro build_tasks`; the test set is not used."""
-    args = parser(__doc__, "params", "processed", "tasks", names=["storage"]).parse_args(argv)
+    arguments = parser(__doc__, "params", "processed", "tasks", names=["storage"])
+    arguments.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="searches at once")
+    arguments.add_argument("--methods", nargs="+", help="search for these alone")
+    args = arguments.parse_args(argv)
     with locked(args.params):  # a second search would mistake the running trials of the first for those of a killed one
         config = read_config(args.params)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # A method that is `like` another inherits what was found for the other, which therefore comes first.
-        methods = sorted(config.methods, key=lambda method: len(config.lineage(method)))
-        for dataset in sorted(config.datasets, key=lambda name: config.source(name) != name):
-            for method in methods:
-                _search(args, read_config(args.params), dataset, method)
+        if unknown := [name for name in args.methods or () if name not in config.method_sections]:
+            raise ParamsError(f"--methods: there is no {unknown[0]!r}.{closest(unknown[0], list(config.method_sections))}")
+        optuna.storages.get_storage(args.storage)  # before two processes would each make its tables
+        # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
+        waits = {
+            (dataset, method): (config.source(dataset) != dataset, len(config.lineage(method)))
+            for dataset in config.datasets
+            for method in args.methods or config.methods
+            if space_of(config, method)
+        }
+        for _, wave in groupby(sorted(waits, key=waits.__getitem__), key=waits.__getitem__):
+            for dataset, method, stages in _searched(args, read_config(args.params), list(wave)):
+                for place, found in enumerate(stages):
+                    log_found(dataset, method if len(stages) == 1 else f"{method}/stage {place}", found)
+                best = {key: value for found in stages for key, value in found.best.values.items()}
+                write_override(args.params, dataset, method, nested(best))
 
 
-def _search(args: argparse.Namespace, config: RunConfig, dataset: str, method: str) -> None:
-    if not (space := space_of(config, method)):
-        return  # nothing to choose
-    processed, tasks = check_folder(args.processed / dataset), check_folder(args.tasks / dataset)
-    split, data, seed = load_split(processed), load_tasks(tasks), config.tune.seed
-
-    def train(values: Mapping[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
-        found = training_with(config, dataset, method, values)
-        if found["kind"] == "baselines":
-            learn_baseline(split, seed, on_epoch, **found["arguments"])
-        else:
-            learn(data, split, seed, on_epoch, **found["arguments"])
-
-    name = search_name(config, dataset, method, dvc_hash(processed) + dvc_hash(tasks))
-    start = start_values(config, dataset, method)
-    trials = Search(name, space, start, config.tune.trials, seed, args.storage).run(train)
-    best = max(trials, key=lambda trial: trial.valid_ndcg)
-    edges = ", ".join(at_an_edge(space, best.values)) or "none"
-    found = {"valid_ndcg": best.valid_ndcg, **best.values, "at_an_edge": edges}
-    log_search(dataset, method, name, [(t.values, t.history, t.state) for t in trials], found)
-    log.info("%s/%s: %s", dataset, method, ", ".join(f"{key} {value}" for key, value in found.items()))
-    write_override(args.params, dataset, method, nested(best.values))
+def _searched(
+    args: argparse.Namespace, config: RunConfig, wave: list[tuple[str, str]]
+) -> Iterator[tuple[str, str, list[Found]]]:
+    """Data set, method and what was found, as the searches end."""
+    if args.jobs == 1:
+        yield from ((*place, search(args, config, *place)) for place in wave)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(args.jobs, mp_context=spawn, initializer=end_with_parent) as pool:
+        running = {pool.submit(search, args, config, *place): place for place in wave}
+        try:
+            for done in as_completed(running):
+                yield (*running[done], done.result())
+        except BaseException:  # also of a signal: the pool would wait until the trainings that run are over
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pipeline.config.run_config import RunConfig
 from pipeline.fingerprint import fingerprint
 from pipeline.search_space import Range, Space
 
-__all__ = ["nested", "search_name", "space_of", "start_values", "training_with"]
+__all__ = ["nested", "search_name", "space_of", "stages_of", "start_values", "training_with"]
 
 
 def space_of(config: RunConfig, method: str) -> Space:
@@ -23,9 +23,26 @@ def space_of(config: RunConfig, method: str) -> Space:
     return {**general, **config.tune.methods.get(method, {})}
 
 
-def start_values(config: RunConfig, dataset: str, method: str) -> dict[str, Any]:
-    """Current values of the keys of the space, except those left at their defaults or not among the choices."""
-    found = flat(config.resolved(dataset, method).model_dump(exclude={"custom", "overrides", "tune"}))
+def stages_of(config: RunConfig, method: str) -> list[tuple[Space, int]]:
+    """What is searched one after the other, each with its number of trials: all at once, or by ``tune.stages``."""
+    space = space_of(config, method)
+    groups = [{key: space[key] for key in keys if key in space} for keys in config.tune.stages]
+    rest = {key: of for key, of in space.items() if not any(key in group for group in groups)}
+    parts = [part for part in (*groups, rest) if part]
+    each, more = divmod(config.tune.trials, max(len(parts), 1))
+    return [(part, each + (place < more)) for place, part in enumerate(parts)]
+
+
+def start_values(config: RunConfig, dataset: str, method: str, *, found_before: bool = True) -> dict[str, Any]:
+    """Current values of the keys of the space, except those left at their defaults or not among the choices.
+
+    Args:
+        config: As it stands in the file.
+        dataset: A name in ``datasets``.
+        method: A name in ``methods``.
+        found_before: Whether what an earlier search has written for the method counts, or the sections alone.
+    """
+    found = flat(config.resolved(dataset, method if found_before else None).model_dump(exclude={"custom", "overrides", "tune"}))
     space = space_of(config, method)
     return {
         key: found[key] for key, of in space.items() if key in found and (isinstance(of, Range) or found[key] in of.choices)
@@ -37,20 +54,23 @@ def training_with(config: RunConfig, dataset: str, method: str, values: Mapping[
     return training(config.with_changes(dataset, method, nested(values)), dataset, method)
 
 
-def search_name(config: RunConfig, dataset: str, method: str, data: str) -> str:
-    """A search with other data, fixed settings, space or code is a different search.
+def search_name(
+    config: RunConfig, dataset: str, method: str, data: str, space: Space, others: Mapping[str, Any] | None = None
+) -> str:
+    """A search with other data, fixed settings, space, way to search or code is a different search.
 
     Args:
         config: As it stands in the file.
         dataset: A name in ``datasets``.
         method: A name in ``methods``.
         data: Identifies the content of the data set, split and tasks included.
+        space: What is searched.
+        others: Values of the keys of its other stages.
     """
-    space = space_of(config, method)
     # The searched keys get constant values, because the search itself writes its result to params.yaml.
     fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in space.items()}
-    around: list[Any] = [data, {key: of.model_dump() for key, of in space.items()}]
-    trained = training_with(config, dataset, method, fixed)
+    around: list[Any] = [data, {key: of.model_dump() for key, of in space.items()}, config.tune.sampler, config.tune.prune]
+    trained = training_with(config, dataset, method, dict(others or {}) | fixed)
     modules = [plugins.module_of(kind, name) for kind, name in trained["plug_ins"]]
     around += [trained["arguments"], config.tune.seed, fingerprint("stages.train", *modules)]
     digest = hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()

@@ -1,18 +1,22 @@
 """A search for settings: the same number of trials for each method, judged on validation alone."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import TrialState
 
-from pipeline.errors import DivergedError
+from pipeline.errors import DivergedError, ParamsError
 from pipeline.search_space import Choices, Range, Space
+from pipeline.seeding import numpy_generator
 from pipeline.training.loop import Epoch
 
-__all__ = ["DIVERGED", "Search", "Trial", "at_an_edge", "state_of"]
+__all__ = ["DIVERGED", "Sampler", "Search", "Trial", "at_an_edge", "state_of"]
+
+Sampler = Literal["tpe", "grid"]
 
 _WARM_UP = 10  # epochs before a trial is compared with others
 _FIRST = 4  # trials before pruning starts, and before TPE takes over from random sampling
@@ -69,16 +73,19 @@ class Trial:
 class Search:
     """The trials of one method on one data set, kept in a database: what is there is not done again.
 
-    They go by the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) and begin with ``start``. A trial that after
-    some epochs is below the median of the others at that epoch is stopped and counts as one.
+    They begin with ``start``. With ``prune``, a trial that after some epochs is below the median of the others at that epoch is
+    stopped and counts as one, but not while the rule's schedule is still on its way to the main task.
 
     Attributes:
         name: Identifies it in the database: of other data, other settings around it or another space, it is another search.
         space: What is searched.
         start: Values of the first trial; the sampler chooses those that are missing.
-        n_trials: Number of trials.
-        seed: For Optuna's sampler.
+        n_trials: Number of trials; a grid that has fewer points ends with them.
+        seed: For the sampler.
         storage: URL of the database.
+        sampler: ``"tpe"``, the tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), or ``"grid"``, the points of a
+            space of choices in random order, none twice.
+        prune: Whether unpromising trials are stopped early.
     """
 
     name: str
@@ -87,13 +94,20 @@ class Search:
     n_trials: int
     seed: int
     storage: str
+    sampler: Sampler = "tpe"
+    prune: bool = True
 
     def run(self, train: Callable[[dict[str, Any], Callable[[Epoch], None]], object]) -> list[Trial]:
         """Run the missing trials and return all trials.
 
         Args:
             train: Takes values by key path, and what to call as an epoch ends.
+
+        Raises:
+            ParamsError: If a grid is asked for, and a key of the space has a range.
         """
+        points = self._points() if self.sampler == "grid" else []
+        n_trials = min(self.n_trials, len(points)) if points else self.n_trials
         study = optuna.create_study(
             storage=self.storage,
             study_name=self.name,
@@ -103,7 +117,7 @@ class Search:
         )
         for trial in study.get_trials(states=[TrialState.RUNNING]):  # left over from a killed search
             study.tell(trial.number, state=TrialState.FAIL)
-        if not study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.WAITING)):
+        if not points and not study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.WAITING)):
             study.enqueue_trial(dict(self.start))
 
         def objective(trial: optuna.Trial) -> float:
@@ -115,7 +129,7 @@ class Search:
                 nonlocal best
                 best = max(best, epoch.valid_ndcg)
                 trial.report(best, epoch.number)
-                if trial.should_prune():
+                if self.prune and epoch.is_settled and trial.should_prune():
                     raise optuna.TrialPruned
 
             try:
@@ -125,12 +139,24 @@ class Search:
                 return 0.0
             return best
 
-        while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < self.n_trials:
+        while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < n_trials:
+            if points and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                study.enqueue_trial(points[done])
             # One seed per trial, so that an interrupted search gives the same result as an uninterrupted one.
             study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=self.seed + done)
             study.optimize(objective, n_trials=1)
-        trials = study.get_trials(deepcopy=False, states=_ENDED)[: self.n_trials]
+        trials = study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]
         return [Trial(t.number, t.user_attrs["values"], state_of(t), dict(t.intermediate_values)) for t in trials]
+
+    def _points(self) -> list[dict[str, Any]]:
+        """The points of the grid; ``start`` is the first if it is one of them."""
+        choices = {key: of.choices for key, of in self.space.items() if isinstance(of, Choices)}
+        if ranges := [key for key in self.space if key not in choices]:
+            raise ParamsError(f"tune.space: a grid has no ranges (found {ranges[0]}). Fix: list choices, or use sampler: tpe")
+        points = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+        order = numpy_generator(self.seed, "grid").permutation(len(points))
+        points = [points[place] for place in order]
+        return sorted(points, key=lambda point: point != dict(self.start))
 
 
 def _suggest(trial: optuna.Trial, key: str, of: Range | Choices) -> Any:

@@ -5,7 +5,7 @@ from mlflow import MlflowClient
 
 from pipeline.artifacts import locked
 from pipeline.config.run_config import read_config
-from pipeline.errors import BusyError
+from pipeline.errors import BusyError, ParamsError
 from stages import tune
 from tests.project import Project
 
@@ -45,3 +45,37 @@ def test_a_second_search_at_once_is_refused(tmp_path: Path) -> None:
     project = Project.in_folder(tmp_path)
     with locked(tmp_path / "params.yaml"), pytest.raises(BusyError, match="another process is writing it"):
         project.run(tune.main, "--storage", "sqlite://", params="params.yaml", processed="processed", tasks="tasks")
+
+
+def test_two_searches_side_by_side_find_what_one_after_the_other_finds(tmp_path: Path) -> None:
+    """In stages, over a grid; the results are written by the one process that started both."""
+    project = Project.in_folder(tmp_path, epochs=1)
+    project.change_params(
+        **{
+            "trials: 10": "trials: 3",
+            "sampler: tpe ": "sampler: grid ",
+            "stages: []": "stages: [[train.lr], [combiners.pmtrec.tau]]",
+            "train.lr: {low: 1e-3, high: 2e-2, log: true}": "train.lr: {choices: [1e-2, 1e-3]}",
+            "    losses.sampled_softmax.temperature: {low: 0.08, high: 0.5, log: true}\n": "",
+            "combiners.pmtrec.alpha: {low: 1.0, high: 1.2}": "combiners.pmtrec.tau: {choices: [1, 1e-3]}",
+            "      combiners.pmtrec.tau: {low: 1e-6, high: 10, log: true}\n": "",
+        }
+    )
+    project.data()
+    before = (tmp_path / "params.yaml").read_text()
+    found = []
+    for jobs in ("1", "2"):
+        (tmp_path / "params.yaml").write_text(before)
+        options = ["--storage", f"sqlite:///{tmp_path}/{jobs}.db", "--jobs", jobs, "--methods", "pmtrec", "single_task"]
+        project.run(tune.main, *options, params="params.yaml", processed="processed", tasks="tasks")
+        found.append(read_config(tmp_path / "params.yaml").overrides["demo"].methods)
+    assert found[0] == found[1]
+    assert set(found[0]) == {"pmtrec", "single_task"}
+    assert set(found[0]["pmtrec"].combiners["pmtrec"]) == {"tau"}
+
+
+def test_a_method_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    project = Project.in_folder(tmp_path)
+    options = ["--storage", "sqlite://", "--methods", "pmtrek"]
+    with pytest.raises(ParamsError, match=r"--methods: there is no .pmtrek.\. Fix: write .pmtrec."):
+        project.run(tune.main, *options, params="params.yaml", processed="processed", tasks="tasks")

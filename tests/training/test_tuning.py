@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pipeline.config.run_config import RunConfig, read_config
-from pipeline.config.search import search_name, space_of, start_values
-from pipeline.errors import DivergedError
+from pipeline.config.search import search_name, space_of, stages_of, start_values
+from pipeline.errors import DivergedError, ParamsError
 from pipeline.training.loop import Epoch
 from pipeline.training.tuning import Search, at_an_edge
 
@@ -28,7 +28,7 @@ class Training:
 
 
 def search(folder: Path, trials: int, method: str = "static_weights") -> Search:
-    name, start = search_name(CONFIG, "demo", method, "data"), start_values(CONFIG, "demo", method)
+    name, start = search_name(CONFIG, "demo", method, "data", space_of(CONFIG, method)), start_values(CONFIG, "demo", method)
     return Search(name, space_of(CONFIG, method), start, trials, 0, f"sqlite:///{folder}/tuning.db")
 
 
@@ -89,7 +89,7 @@ def test_trials_below_the_median_are_stopped(tmp_path: Path) -> None:
 
 def test_another_space_or_other_data_are_another_search() -> None:
     def name(config: RunConfig = CONFIG, data: str = "data") -> str:
-        return search_name(config, "demo", "static_weights", data)
+        return search_name(config, "demo", "static_weights", data, space_of(config, "static_weights"))
 
     def tuned(**changes: object) -> RunConfig:
         return CONFIG.model_copy(update={"tune": CONFIG.tune.model_copy(update=changes)})
@@ -110,3 +110,72 @@ def test_values_at_an_edge_are_named() -> None:
     assert [bool(at_an_edge(space, {"side": side})) for side in (0.01, 0.0125, 0.013, 0.79, 0.8, 1.0)] == [
         True, True, False, False, True, True,
     ]  # fmt: skip
+
+
+GRID = Path(__file__).parents[2] / "docs/reproduction/office.yaml"
+
+
+def grid_search(folder: Path, trials: int, **changes: Any) -> Search:
+    config = read_config(GRID)
+    space = space_of(config, "equal_weights")
+    first = {"train.lr": 0.01, "train.weight_decay": 1e-4}
+    return Search("grid", space, first, trials, 0, f"sqlite:///{folder}/grid.db", "grid", **changes)
+
+
+def test_a_grid_is_walked_from_the_start_in_random_order_none_twice_and_goes_on(tmp_path: Path) -> None:
+    training = Training()
+    assert len(grid_search(tmp_path, 7).run(training)) == 7
+    assert training.seen[0] == {"train.lr": 0.01, "train.weight_decay": 1e-4}
+    grid_search(tmp_path, 40).run(training)
+    points = {tuple(values.values()) for values in training.seen}
+    assert len(training.seen) == len(points) == 5 * 4, "the whole grid, and not more"
+    (tmp_path / "again").mkdir()
+    again = Training()
+    grid_search(tmp_path / "again", 20).run(again)
+    assert again.seen == training.seen, "the same order, however often it was interrupted"
+
+
+def test_a_grid_has_no_ranges(tmp_path: Path) -> None:
+    found = Search("x", space_of(CONFIG, "pmtrec"), {}, 3, 0, f"sqlite:///{tmp_path}/x.db", "grid")
+    with pytest.raises(ParamsError, match=r"tune\.space: a grid has no ranges \(found train\.lr\)"):
+        found.run(Training())
+
+
+@pytest.mark.parametrize(("settled", "prune", "ends"), [(False, True, 12), (True, True, 10), (True, False, 12)])
+def test_a_trial_is_not_stopped_while_its_rule_is_on_its_way(tmp_path: Path, settled: bool, prune: bool, ends: int) -> None:
+    """Of twelve epochs; the fifth trial is half as good as the four before it."""
+    lengths: list[int] = []
+
+    def train(values: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        lengths.append(0)
+        for number in range(1, 13):
+            lengths[-1] = number
+            on_epoch(Epoch(number, {}, {}, (0.5 if len(lengths) > 4 else 1.0) * number, settled))
+
+    grid_search(tmp_path, 5, prune=prune).run(train)
+    assert lengths == [12] * 4 + [ends]
+
+
+def test_stages_share_the_trials_and_a_method_without_options_has_one() -> None:
+    config = read_config(GRID)
+    assert [(sorted(space), n) for space, n in stages_of(config, "pmtrec")] == [
+        (["train.lr", "train.weight_decay"], 10),
+        (["combiners.pmtrec.alpha", "combiners.pmtrec.tau"], 10),
+    ]
+    assert [n for _, n in stages_of(config, "pcgrad")] == [20]
+    assert [n for _, n in stages_of(CONFIG, "pmtrec")] == [CONFIG.tune.trials]
+
+
+def test_a_stage_is_another_search_where_other_stages_have_other_values() -> None:
+    config = read_config(GRID)
+    (first, _), (second, _) = stages_of(config, "pmtrec")
+    found = {"train.lr": 0.01, "train.weight_decay": 1e-4}
+    names = {search_name(config, "office", "pmtrec", "data", second, found | {"train.lr": lr}) for lr in (0.01, 0.05)}
+    assert len(names) == 2
+    written = config.with_changes("office", "pmtrec", {"train": {"lr": 0.5}, "combiners": {"pmtrec": {"alpha": 1.2}}})
+    for space in (first, second):
+        before, after = (
+            search_name(of, "office", "pmtrec", "data", space, start_values(of, "office", "pmtrec", found_before=False))
+            for of in (config, written)
+        )
+        assert before == after, "what a search has written does not make it another one"

@@ -1,0 +1,77 @@
+"""The search for the settings of one method on one data set, stage by stage."""
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from pipeline.artifacts import check_folder, dvc_hash
+from pipeline.config.run_config import RunConfig
+from pipeline.config.search import search_name, stages_of, start_values, training_with
+from pipeline.data.storage import load_split, load_tasks
+from pipeline.tracking.nested_runs import log_search
+from pipeline.training.learning import learn, learn_baseline
+from pipeline.training.loop import Epoch
+from pipeline.training.tuning import Search, Trial, at_an_edge
+
+__all__ = ["Found", "log_found", "search"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one stage of a search has found.
+
+    Attributes:
+        name: Of the search.
+        trials: All.
+        best: The best of them.
+        edges: Keys whose best value is at an end of what was searched.
+    """
+
+    name: str
+    trials: list[Trial]
+    best: Trial
+    edges: list[str]
+
+
+def search(args: argparse.Namespace, config: RunConfig, dataset: str, method: str) -> list[Found]:
+    """All stages; may run in a process of its own.
+
+    What earlier stages have found holds in the later ones; keys of later stages have the values of their sections until then.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    processed, tasks = check_folder(args.processed / dataset), check_folder(args.tasks / dataset)
+    split, data, seed = load_split(processed), load_tasks(tasks), config.tune.seed
+    content = dvc_hash(processed) + dvc_hash(tasks)
+    best = start_values(config, dataset, method, found_before=False)
+
+    def train(values: Mapping[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        found = training_with(config, dataset, method, {**best, **values})
+        if found["kind"] == "baselines":
+            learn_baseline(split, seed, on_epoch, **found["arguments"])
+        else:
+            learn(data, split, seed, on_epoch, **found["arguments"])
+
+    stages = []
+    start = start_values(config, dataset, method)
+    for space, n_trials in stages_of(config, method):
+        others = {key: value for key, value in best.items() if key not in space}
+        name = search_name(config, dataset, method, content, space, others)
+        first = {key: start[key] for key in space if key in start}
+        trials = Search(name, space, first, n_trials, seed, args.storage, config.tune.sampler, config.tune.prune).run(train)
+        found = max(trials, key=lambda trial: trial.valid_ndcg)
+        stages.append(Found(name, trials, found, at_an_edge(space, found.values)))
+        best |= found.values
+    return stages
+
+
+def log_found(dataset: str, method: str, found: Found) -> None:
+    """Log a stage of a search to MLflow."""
+    best = {"valid_ndcg": found.best.valid_ndcg, **found.best.values, "at_an_edge": ", ".join(found.edges) or "none"}
+    log_search(dataset, method, found.name, [(t.values, t.history, t.state) for t in found.trials], best)
+    log.info("%s/%s: %s", dataset, method, ", ".join(f"{key} {value}" for key, value in best.items()))

@@ -23,6 +23,7 @@ class Project:
         project = cls(root, dataset)
         if dataset != "demo":
             project.change_params(**{"  - demo\n": f"  - {dataset}\n"})
+        project.change_params(**{"  - pmtrec\n  - pmtrec_inverse\n": "  - pmtrec\n"})  # one rule of the family is enough
         project.change_params(**{"epochs: 60": f"epochs: {epochs}", "loss: sampled_softmax ": "loss: bpr "})
         return project
 

@@ -99,6 +99,13 @@ class Combiner(nn.Module, ABC):
             step: Training state at the current step.
         """
 
+    def is_settled(self) -> bool:
+        """Whether its schedule, if it has one, has come to the main task; asked as an epoch ends.
+
+        Until then patience does not count (see ``pipeline.training.early_stopping``).
+        """
+        return True
+
     def after_step(self, losses: Callable[[], Tensor]) -> None:  # a no-op for most rules
         """Called after the rows were updated; ``losses()`` re-evaluates the tasks' losses on the same batch, ``[n_tasks]``."""
 

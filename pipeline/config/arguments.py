@@ -80,9 +80,12 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
         *((of_kind, of[0]) for of_kind, of in parts.values()),
         *(("losses", p[0]) for p in task_losses.values()),
     ]
+    anchored = [name for name, task in tasks.items() if task.from_batch]
+    of_tasks = {"task_losses": task_losses, "from_batch": anchored}
+    shown |= {f"task.{name}.from_batch": True for name in anchored}
     return {
         "kind": kind,
-        "arguments": {"rule": rule, **chosen, **plain, **({"task_losses": task_losses} if task_losses else {})},
+        "arguments": {"rule": rule, **chosen, **plain, **{name: value for name, value in of_tasks.items() if value}},
         "plug_ins": sorted(set(in_use)),
         "params": flat(shown),
     }

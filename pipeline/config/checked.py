@@ -58,7 +58,7 @@ def _of_dataset(config: RunConfig, dataset: str, trial: TrialBuild) -> Iterator[
     kinds = {name: plugins.load("tasks", name).loss for name in plugins.names("tasks")}
     tasks = [plugins.module_of("tasks", name) for name in kinds]
     tasks += sorted({plugins.module_of("losses", loss) for loss in kinds.values() if loss})
-    build_tasks = of_dataset.build_tasks.model_dump(mode="json")
+    build_tasks = of_dataset.build_tasks.model_dump(mode="json") | {"named": sorted(of_dataset.tasks)}
     yield f"{dataset}/build_tasks.json", {"arguments": build_tasks, "code": _code("stages.build_tasks", *tasks)}
     for method in config.methods:
         found = training(config, dataset, method, trial)

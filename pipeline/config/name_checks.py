@@ -59,6 +59,7 @@ def _uses(config: "RunConfig") -> list[Use]:
         *((f"overrides.{name}.methods", list(one.methods), methods) for name, one in config.overrides.items()),
         ("methods", list(config.methods), methods),
         ("build_tasks.leave_out", list(config.build_tasks.leave_out), tasks),
+        ("build_tasks.min_count", list(config.build_tasks.min_count), tasks),
         ("build_tasks.placebo", list(config.build_tasks.placebo), tasks),
         ("tasks", list(config.tasks), [plugins.MAIN_TASK, *tasks]),
         ("compare.method", [config.compare.method], methods),

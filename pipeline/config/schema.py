@@ -63,6 +63,7 @@ class BuildTasks(StrictModel):
     """Section ``build_tasks``."""
 
     leave_out: Listed[str]
+    min_count: dict[str, Annotated[int, Field(ge=1)]]
     placebo: dict[str, Literal["rewired", "shuffled"]]
     placebo_seed: Annotated[int, Field(ge=0)]
 
@@ -98,10 +99,12 @@ class TaskSettings(StrictModel):
     Attributes:
         loss: File of pipeline/losses/; ``None``: that of the task's own file, or of ``train.loss``.
         options: What differs for this task from the section ``losses.<loss>``.
+        from_batch: Whether its examples are about the users and items of the main task's batch.
     """
 
     loss: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    from_batch: bool = False
 
 
 class Evaluate(StrictModel):
@@ -128,5 +131,8 @@ class Tune(StrictModel):
 
     trials: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)]
+    sampler: Literal["tpe", "grid"]
+    prune: bool
+    stages: Listed[Listed[KeyPath]]
     space: dict[KeyPath, Range | Choices]
     methods: dict[str, dict[KeyPath, Range | Choices]]

@@ -1,21 +1,21 @@
-"""PMTRec per entity in one pass over the gradients."""
+"""The rule pmtrec_inverse per entity in one pass over the gradients."""
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.kernels.compiling import compiled
 
-__all__ = ["INVERSE", "PROPORTIONAL", "SOFTMAX", "UNIFORM", "pmtrec"]
+__all__ = ["INVERSE", "PROPORTIONAL", "SOFTMAX", "UNIFORM", "pmtrec_inverse"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
-INVERSE, SOFTMAX, PROPORTIONAL, UNIFORM = range(4)  # forms of the weights of PMTRec
+INVERSE, SOFTMAX, PROPORTIONAL, UNIFORM = range(4)  # forms of the weights
 
 
 @compiled
-def pmtrec(  # noqa: PLR0912  # the branches are the options of the rule
+def pmtrec_inverse(  # noqa: PLR0912  # the branches are the options of the rule
     values: _Floats,
     present: npt.NDArray[np.bool_],
     form: int,
@@ -28,7 +28,7 @@ def pmtrec(  # noqa: PLR0912  # the branches are the options of the rule
     weights: _Floats,
     total: _Floats,
 ) -> None:
-    """PMTRec per entity in one pass over the gradients. Equivalent to ``combiners.pmtrec``, which states the formulas.
+    """One pass over the gradients. Equivalent to ``combiners.pmtrec_inverse``, which states the formulas.
 
     Args:
         values: ``[n_tasks, n_rows, dim]``.

@@ -1,6 +1,6 @@
 """The components of a training, built from their names and options."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ def build(
     rule: PlugIn,
     loss: PlugIn,
     task_losses: Mapping[str, PlugIn] | None = None,
+    from_batch: Collection[str] = (),
     negatives: str = "uniform",
 ) -> Components:
     """Build encoder, tasks and rule.
@@ -77,6 +78,7 @@ def build(
         rule: The plug-in.
         loss: The plug-in, of every task that has none of its own.
         task_losses: Task -> the plug-in of its own.
+        from_batch: Side tasks whose examples are about the main task's batch.
         negatives: How tails are drawn that a head is not linked with, where a task draws any.
 
     Raises:
@@ -85,6 +87,7 @@ def build(
     relations = [task.relation for task in data if task.relation is not None]
     nodes = NodeTypes.of(relations, [task.features for task in data if task.features is not None])
     make_encoder, make_rule = plugins.load("encoders", encoder[0]), plugins.load("combiners", rule[0])
+    made = make_encoder(nodes, relations, dim, torch_generator(seed, "initial"), **encoder[1]).to(device)
     tasks = []
     for number, of_task in enumerate(data if make_rule.uses_side_tasks else data[:1]):
         kind = plugins.load("tasks", of_task.kind)
@@ -95,10 +98,10 @@ def build(
             place = "train.loss" if number == 0 else f"tasks.{of_task.name}.loss"
             problem = f"{name} needs {missing[0]}, which the examples of {of_task.name} do not have"
             raise ParamsError(f"{place}: {problem}. Fix: name another loss")
-        sampler = kind.sampler(of_task, nodes, seed, negatives)
-        tasks.append(Task(of_task.name, sampler, make_loss(of_task, nodes, dim, number == 0, **options).to(device)))
+        sampler = kind.sampler(of_task, nodes, seed, negatives, from_batch=of_task.name in from_batch)
+        tasks.append(Task(of_task.name, sampler, make_loss(of_task, nodes, made.width(dim), number == 0, **options).to(device)))
     return Components(
-        make_encoder(nodes, relations, dim, torch_generator(seed, "initial"), **encoder[1]).to(device),
+        made,
         tasks,
         make_rule([task.name for task in data], nodes.sizes, **rule[1]).to(device),
     )

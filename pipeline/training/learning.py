@@ -1,7 +1,7 @@
 """What a method learns from the tasks of a data set: the tables that rank, and how it got there."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -67,6 +67,7 @@ def learn(
     device: str = "auto",
     threads: int = 1,
     task_losses: Mapping[str, PlugIn] | None = None,
+    from_batch: Collection[str] = (),
 ) -> Learned:
     """Train embeddings by a rule.
 
@@ -81,14 +82,17 @@ def learn(
         optimizer: Name and options.
         dim: Length of an embedding.
         lr: Learning rate.
-        weight_decay: Every step shrinks the rows that it touches by the factor 1 - lr * weight_decay.
+        weight_decay: Every step shrinks the rows that it touches by the factor 1 - lr * weight_decay; ``dense_adam`` has it in
+            the gradient of every row instead.
         batch_size: Examples per task and step.
         negatives: How tails are drawn that a head is not linked with.
         epochs: Maximum.
-        patience: Epochs without a better NDCG@20 on validation before training stops.
+        patience: Epochs without a better NDCG@20 on validation before training stops; they count from when the rule has come to
+            the main task, where it has a schedule.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: Number of threads of torch.
         task_losses: Task -> name and options of its own loss.
+        from_batch: Side tasks whose examples are about the users and items of the main task's batch.
     """
     make_deterministic(threads)
     chosen = pick_device(device)
@@ -102,9 +106,11 @@ def learn(
         rule=rule,
         loss=loss,
         task_losses=task_losses,
+        from_batch=from_batch,
         negatives=negatives,
     )
     history = []
+    waited = False
     for epoch in train_epochs(
         components.encoder,
         components.combiner,
@@ -121,6 +127,12 @@ def learn(
     ):
         history.append(epoch.row())
         on_epoch(epoch)
+        if waited and epoch.is_settled:
+            log.info("epoch %d: %s has come to the main task; patience counts from here", epoch.number, rule[0])
+        waited = not epoch.is_settled
+    if waited and epochs > 1:
+        what = "all %d epochs are over before %s has come to the main task. Fix: raise train.epochs, or quicken its schedule"
+        log.warning(what, epochs, rule[0])
     return Learned(components.tables(), history, components.state())
 
 

@@ -22,6 +22,7 @@ from pipeline.ranking.top_k import ItemLists
 from pipeline.seeding import torch_generator
 from pipeline.tasks.base import Draw
 from pipeline.training.batches import Batch, batches
+from pipeline.training.early_stopping import EarlyStopping
 from pipeline.training.row_gradients import batch_losses, row_gradients
 from pipeline.training.task import Task, steps
 from pipeline.training.telemetry import Telemetry
@@ -40,12 +41,14 @@ class Epoch:
         losses: Mean training loss per task.
         telemetry: The rule's telemetry, by metric name (see ``Telemetry``).
         valid_ndcg: NDCG@20 on the validation set.
+        is_settled: Whether the rule's schedule has come to the main task.
     """
 
     number: int
     losses: dict[str, float]
     telemetry: dict[str, float]
     valid_ndcg: float
+    is_settled: bool = True
 
     def row(self) -> dict[str, float]:
         """One row of the history, by metric name; without timings, so that identical trainings give identical bytes."""
@@ -75,7 +78,7 @@ def train_epochs(
     """Train, one epoch per iteration; when the iterator ends, ``encoder`` holds the best epoch's parameters.
 
     An epoch passes once over the main task's examples. A side task draws as many per step as the main task does. The loop
-    ends after ``patience`` epochs without a better validation NDCG@20, or after ``epochs``.
+    ends after ``patience`` epochs without a better validation NDCG@20 (see ``EarlyStopping``), or after ``epochs``.
 
     Args:
         encoder: Computes the embeddings; trained in place, on its current device.
@@ -84,7 +87,7 @@ def train_epochs(
         split: Interactions; those for training are masked in validation.
         optimizer: File of pipeline/optimizers/.
         lr: Learning rate.
-        weight_decay: Every step multiplies the rows that it touches by 1 - lr * weight_decay.
+        weight_decay: Of the optimiser.
         batch_size: Examples per task and step.
         epochs: Maximum; Task Focusing grows over this many.
         patience: Epochs without improvement before training stops.
@@ -111,10 +114,10 @@ def train_epochs(
     own_optimiser = torch.optim.Adam(own_parameters, lr) if own_parameters else None
     n_examples = tasks[0].sampler.n_examples
     n_steps = -(-n_examples // batch_size)
-    best, best_number, best_state = -1.0, 0, {}
+    stopping, best_state = EarlyStopping(patience), {}
 
     for number in range(1, epochs + 1):
-        samples = _samples(tasks, number, n_examples, encoder)
+        samples = _samples(tasks, number, n_examples, batch_size, encoder)
         encoder.train()
         generator = torch_generator(seed, "rule", number)
         found = torch.zeros(n_steps, len(tasks), device=device)
@@ -141,12 +144,12 @@ def train_epochs(
             embeddings = encoder()
         ranking = rank(embeddings.users, losses[0].scoring_vectors(embeddings.items), seen, relevant, VALIDATION_CUTOFF)
         valid_ndcg = float(per_user(ranking, {"ndcg": ndcg}, [VALIDATION_CUTOFF])[f"ndcg@{VALIDATION_CUTOFF}"].mean())
-        if valid_ndcg > best:
-            best, best_number = valid_ndcg, number
+        if stopping.is_best(number, valid_ndcg):
             best_state = {name: value.clone() for name, value in encoder.state_dict().items()}
         mean_losses = {task.name: value for task, value in zip(tasks, found.mean(0).tolist(), strict=True)}
-        yield Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg)
-        if number - best_number >= patience:
+        epoch = Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg, combiner.is_settled())
+        yield epoch
+        if stopping.is_over(number, is_settled=epoch.is_settled):
             break
     encoder.load_state_dict(best_state)
 
@@ -164,10 +167,11 @@ def _as_table(parameter: Tensor) -> Tensor:
     return parameter.reshape(parameter.shape[0] if parameter.dim() else 1, -1)
 
 
-def _samples(tasks: Sequence[Task], epoch: int, n: int, encoder: Encoder) -> list[Examples]:
+def _samples(tasks: Sequence[Task], epoch: int, n: int, batch_size: int, encoder: Encoder) -> list[Examples]:
     """The examples of every task in one epoch."""
-    main = tasks[0].sample(Draw(epoch, n, None, partial(_score, encoder, tasks[0])))
-    return [main, *(task.sample(Draw(epoch, n, main, partial(_score, encoder, task))) for task in tasks[1:])]
+    main = tasks[0].sample(Draw(epoch, n, None, partial(_score, encoder, tasks[0]), batch_size))
+    draws = [Draw(epoch, n, main, partial(_score, encoder, task), batch_size) for task in tasks[1:]]
+    return [main, *(task.sample(draw) for task, draw in zip(tasks[1:], draws, strict=True))]
 
 
 @torch.no_grad()

@@ -138,7 +138,7 @@ def test_several_steps_stay_finite_and_leave_the_input_alone(rule: str, options:
 
 
 # Buffers that follow from the options, that only other options than the default fill, or that move after the step.
-STATE_OF_OPTIONS = ("famo", "pmtrec", "static_weights", "upgrad")
+STATE_OF_OPTIONS = ("famo", "pmtrec", "pmtrec_inverse", "random_weights", "static_weights", "upgrad")
 
 # What TorchJD holds in tensors that are no buffers (their docstrings say so); the leak never changes.
 KEPT_BY_TORCHJD = {"dwa": {"_loss_sum"}, "famo": {"_prev_losses"}, "graddrop": {"_leak"}}

@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from pipeline.combiners.base import Combined, RowGradients
-from pipeline.combiners.pmtrec import PMTRec
+from pipeline.combiners.pmtrec_inverse import PMTRecInverse
 from tests.combiners._rows import TABLES, build, combine, random_rows, row_gradients, step
 
 
-def pmtrec(gradients: RowGradients, progress: float = 0.0, **options: Any) -> Combined:
+def pmtrec_inverse(gradients: RowGradients, progress: float = 0.0, **options: Any) -> Combined:
     """With the softmax, unless another form is asked for: it is the form with the most to go wrong."""
     at = step(progress, n_tasks=len(gradients.values))
-    return combine("pmtrec", gradients, at, **{"weights": "softmax"} | options)
+    return combine("pmtrec_inverse", gradients, at, **{"weights": "softmax"} | options)
 
 
 def weights(gradients: RowGradients, progress: float = 0.0, row: int = 0, **options: Any) -> list[float]:
     """Of the row, divided by |A|, so that they are the w of the formula."""
-    found = pmtrec(gradients, progress, length="mean", **options).weights
+    found = pmtrec_inverse(gradients, progress, length="mean", **options).weights
     assert found is not None
     return [float(value) for value in found[:, row]]
 
@@ -35,7 +35,7 @@ def test_row_with_three_tasks() -> None:
     z = exp(1.5) + exp(2.0) + exp(2.5)
     by_hand = [3 * (3 / 4 * exp(1.5) / z + 1 / 4), 3 * 3 / 4 * exp(2.0) / z, 3 * 3 / 4 * exp(2.5) / z]
 
-    combined = pmtrec(gradients, 0.25, temperature=0.5)
+    combined = pmtrec_inverse(gradients, 0.25, temperature=0.5)
 
     assert combined.weights is not None
     torch.testing.assert_close(combined.weights[:, 0], torch.tensor(by_hand, dtype=torch.float64))
@@ -57,7 +57,7 @@ def test_running_scale_divides_by_the_mean_of_the_task_in_the_table() -> None:
     values = torch.tensor([[[2.0], [4.0], [10.0]], [[1.0], [1.0], [5.0]]], dtype=torch.float64)
     present = torch.ones(2, 3, dtype=torch.bool)
     tables = torch.tensor([0, 0, 1])
-    rule = build("pmtrec", 2, scale="running", weights="proportional", focus="none", length="mean")
+    rule = build("pmtrec_inverse", 2, scale="running", weights="proportional", focus="none", length="mean")
     first = rule(RowGradients(torch.tensor([0, 1, 4]), tables, values, present), step(n_tasks=2)).weights
     main, side = 2 / 3, 1 / 1
     assert first[:, 0].tolist() == pytest.approx([main / (main + side), side / (main + side)])
@@ -87,7 +87,7 @@ def test_other_forms_of_weights(form: str, expected: list[float]) -> None:
 def test_weights_of_every_form_sum_to_one_where_the_main_task_is(form: str, scale: str, focus: str, granularity: str) -> None:
     options = {"weights": form, "scale": scale, "focus": focus, "granularity": granularity, "length": "mean"}
     gradients = random_rows()
-    found = pmtrec(gradients, 0.5, **options).weights
+    found = pmtrec_inverse(gradients, 0.5, **options).weights
     assert found is not None
     assert (found >= 0).all()
     assert found.isfinite().all()
@@ -106,7 +106,7 @@ def test_a_zero_gradient_beside_others_gives_finite_weights(form: str) -> None:
 def test_a_task_that_did_not_touch_the_row_has_no_part() -> None:
     """The row belongs to main alone: softmax over one task is 1, |A| = 1."""
     gradients = row_gradients([[[1.0, 1.0]], [[0.0, 0.0]]], present=[[True], [False]])
-    combined = pmtrec(gradients, 0.3)
+    combined = pmtrec_inverse(gradients, 0.3)
     torch.testing.assert_close(combined.values, gradients.values[0])
     assert combined.weights is not None
     assert combined.weights.tolist() == [[1.0], [0.0]]
@@ -116,14 +116,14 @@ def test_a_task_that_did_not_touch_the_row_has_no_part() -> None:
 def test_a_row_without_the_main_task_fades_with_the_focus_or_not(focus: str) -> None:
     """Only the side task touched the row: w = 1, then (1 - 3/4) * 1 or 1."""
     gradients = row_gradients([[[0.0]], [[2.0]]], present=[[False], [True]])
-    close(pmtrec(gradients, 0.75, focus=focus).values, [[(1 - 3 / 4) * 2.0]])
-    close(pmtrec(gradients, 0.75, focus=focus, without_main="keep").values, [[2.0]])
+    close(pmtrec_inverse(gradients, 0.75, focus=focus).values, [[(1 - 3 / 4) * 2.0]])
+    close(pmtrec_inverse(gradients, 0.75, focus=focus, without_main="keep").values, [[2.0]])
 
 
 def test_full_focus_is_the_main_gradient_times_the_number_of_tasks() -> None:
     gradients = row_gradients([[[1.0, 2.0]], [[5.0, 5.0]]])
     for focus in ("convex", "logit"):
-        torch.testing.assert_close(pmtrec(gradients, 1.0, focus=focus).values, 2 * gradients.values[0])
+        torch.testing.assert_close(pmtrec_inverse(gradients, 1.0, focus=focus).values, 2 * gradients.values[0])
 
 
 def test_focus_end_is_where_the_focus_stops() -> None:
@@ -155,17 +155,17 @@ def test_logit_focus_of_a_weight_that_is_zero_still_ends_with_the_main_task() ->
     ],
 )
 def test_schedules(schedule: Any, progress: float, expected: float) -> None:
-    rule = PMTRec(["main"], TABLES, schedule=schedule)
+    rule = PMTRecInverse(["main"], TABLES, schedule=schedule)
     assert rule.focus_at(progress) == pytest.approx(expected)
     assert rule.focus_at(1.0) == pytest.approx(1.0)
     assert rule.focus_at(0.0) == (1.0 if schedule == "step" else 0.0)
-    assert PMTRec(["main"], TABLES, schedule=schedule, focus_end=0.3).focus_at(1.0) == pytest.approx(0.3)
+    assert PMTRecInverse(["main"], TABLES, schedule=schedule, focus_end=0.3).focus_at(1.0) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "exponential", "step"])
 def test_warm_up_delays_the_schedule(schedule: Any) -> None:
     """Half of the training without focus, then the schedule over the other half."""
-    rule, whole = (PMTRec(["main"], TABLES, schedule=schedule, warm_up=warm_up) for warm_up in (0.5, 0.0))
+    rule, whole = (PMTRecInverse(["main"], TABLES, schedule=schedule, warm_up=warm_up) for warm_up in (0.5, 0.0))
     assert rule.focus_at(0.49) == 0.0
     assert rule.focus_at(0.75) == pytest.approx(whole.focus_at(0.5))
     assert rule.focus_at(1.0) == pytest.approx(1.0)
@@ -173,7 +173,7 @@ def test_warm_up_delays_the_schedule(schedule: Any) -> None:
 
 def test_norm_decay_is_a_running_mean_per_entity_from_its_first_step_on() -> None:
     """Row 0: norms 1 and 3, then 1 and 1: side (1/2 * 3 + 1/2 * 1) = 2. Row 1 comes in the second step with 1 and 1."""
-    rule = build("pmtrec", 2, weights="proportional", norm_decay=0.5, focus="none", length="mean")
+    rule = build("pmtrec_inverse", 2, weights="proportional", norm_decay=0.5, focus="none", length="mean")
     rule(row_gradients([[[1.0]], [[3.0]]]), step(n_tasks=2))
     found = rule(row_gradients([[[1.0], [1.0]], [[1.0], [1.0]]]), step(n_tasks=2)).weights
     assert found[:, 0].tolist() == pytest.approx([1 / 3, 2 / 3])
@@ -182,7 +182,7 @@ def test_norm_decay_is_a_running_mean_per_entity_from_its_first_step_on() -> Non
 
 
 def test_norm_decay_of_a_task_that_is_absent_now_has_no_part() -> None:
-    rule = build("pmtrec", 2, norm_decay=0.5, focus="none")
+    rule = build("pmtrec_inverse", 2, norm_decay=0.5, focus="none")
     rule(row_gradients([[[1.0]], [[3.0]]]), step(n_tasks=2))
     found = rule(row_gradients([[[2.0]], [[0.0]]], present=[[True], [False]]), step(n_tasks=2))
     assert found.weights.tolist() == [[1.0], [0.0]]
@@ -192,16 +192,16 @@ def test_length_keep_mean_and_main() -> None:
     """Two orthogonal gradients of length 3 and 4, uniform weights: c = (3, 4) of length 5, half of it, or of length 3."""
     gradients = row_gradients([[[3.0, 0.0]], [[0.0, 4.0]]])
     options: dict[str, Any] = {"weights": "uniform", "focus": "none"}
-    close(pmtrec(gradients, **options).values, [[3.0, 4.0]])
-    close(pmtrec(gradients, length="mean", **options).values, [[3 / 2, 4 / 2]])
-    close(pmtrec(gradients, length="main", **options).values, [[3 * 3 / 5, 4 * 3 / 5]])
+    close(pmtrec_inverse(gradients, **options).values, [[3.0, 4.0]])
+    close(pmtrec_inverse(gradients, length="mean", **options).values, [[3 / 2, 4 / 2]])
+    close(pmtrec_inverse(gradients, length="main", **options).values, [[3 * 3 / 5, 4 * 3 / 5]])
     halfway = 1 / 2 + 1 / 2 * 3 / 5
-    close(pmtrec(gradients, length="main", relax=0.5, **options).values, [[3 * halfway, 4 * halfway]])
+    close(pmtrec_inverse(gradients, length="main", relax=0.5, **options).values, [[3 * halfway, 4 * halfway]])
 
 
 def test_length_main_leaves_rows_without_the_main_task() -> None:
     gradients = row_gradients([[[0.0]], [[2.0]]], present=[[False], [True]])
-    close(pmtrec(gradients, length="main").values, [[2.0]])
+    close(pmtrec_inverse(gradients, length="main").values, [[2.0]])
 
 
 def test_granularity_table_and_global_share_weights() -> None:
@@ -216,7 +216,7 @@ def test_granularity_table_and_global_share_weights() -> None:
 def test_zero_gradients_give_uniform_weights_and_no_nan() -> None:
     gradients = row_gradients([[[0.0, 0.0]], [[0.0, 0.0]]])
     assert weights(gradients, focus="none") == [1 / 2, 1 / 2]
-    assert pmtrec(gradients).values.tolist() == [[0.0, 0.0]]
+    assert pmtrec_inverse(gradients).values.tolist() == [[0.0, 0.0]]
 
 
 @pytest.mark.parametrize("scale", [1e-15, 1e-3, 1.0, 1e15])
@@ -230,20 +230,20 @@ def test_running_scale_makes_weights_independent_of_the_scale_of_one_task() -> N
     gradients = random_rows()
     louder = RowGradients(gradients.rows, gradients.tables, gradients.values.clone(), gradients.present)
     louder.values[1] *= 1e4
-    first, second = (pmtrec(g, scale="running").weights for g in (gradients, louder))
+    first, second = (pmtrec_inverse(g, scale="running").weights for g in (gradients, louder))
     torch.testing.assert_close(first, second)
 
 
 def test_a_high_temperature_is_equal_weights() -> None:
     gradients = row_gradients([[[1.0, 2.0], [0.1, 0.0]], [[3.0, 1.0], [9.0, 9.0]]])
-    combined = pmtrec(gradients, 0.9, temperature=1e9, focus="none")
+    combined = pmtrec_inverse(gradients, 0.9, temperature=1e9, focus="none")
     torch.testing.assert_close(combined.values, combine("equal_weights", gradients).values)
 
 
 @pytest.mark.parametrize("granularity", ["entity", "table", "global"])
 def test_without_gmb_and_focus_it_is_equal_weights(granularity: str) -> None:
     gradients = random_rows()
-    combined = pmtrec(gradients, 0.9, weights="uniform", focus="none", granularity=granularity)
+    combined = pmtrec_inverse(gradients, 0.9, weights="uniform", focus="none", granularity=granularity)
     torch.testing.assert_close(combined.values, gradients.values.sum(0))
 
 
@@ -259,7 +259,7 @@ def test_without_gmb_and_focus_it_is_equal_weights(granularity: str) -> None:
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
-        build("pmtrec", **options)
+        build("pmtrec_inverse", **options)
     assert str(refused.value) == message
 
 
@@ -269,7 +269,7 @@ def test_exchanged_weights_are_those_of_others_of_the_same_table_and_tasks() -> 
     present[0, present.sum(0) == 0] = True
     values = torch.randn(3, 200, 5, generator=generator, dtype=torch.float64) * present.unsqueeze(2)
     gradients = RowGradients(torch.arange(200), (torch.arange(200) >= 120).long(), values, present)
-    own, others = (pmtrec(gradients, 0.3, exchanged=exchanged).weights for exchanged in (False, True))
+    own, others = (pmtrec_inverse(gradients, 0.3, exchanged=exchanged).weights for exchanged in (False, True))
     assert own is not None
     assert others is not None
     assert not torch.equal(own, others)

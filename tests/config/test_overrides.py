@@ -12,7 +12,7 @@ overrides:
   lastfm:
     train: {dim: 16}
     methods:
-      pmtrec: {train: {lr: 0.001}, combiners: {pmtrec: {focus_end: 0.9}}}
+      pmtrec: {train: {lr: 0.001}, combiners: {pmtrec: {alpha: 1.1}}}
   lastfm_rewired:
     like: lastfm
     build_tasks: {placebo: {social: rewired}}
@@ -39,9 +39,9 @@ def test_overrides_of_a_data_set_of_a_method_and_of_a_name_that_is_like_another(
     assert train("lastfm") == train("lastfm", "single_task") == (16, lr, epochs)
     assert train("lastfm", "pmtrec") == (16, 1e-3, epochs)
     assert train("lastfm_rewired", "pmtrec") == (16, 1e-3, 3)
-    assert params.resolved("lastfm", "pmtrec").combiners["pmtrec"]["focus_end"] == 0.9
-    assert train("lastfm", "pmtrec_softmax") == train("lastfm", "pmtrec"), "a method that is like another has its changes too"
-    assert params.resolved("lastfm", "pmtrec_softmax").combiners["pmtrec"]["focus_end"] == 0.9
+    assert params.resolved("lastfm", "pmtrec").combiners["pmtrec"]["alpha"] == 1.1
+    assert train("lastfm", "pmtrec_global") == train("lastfm", "pmtrec"), "a method that is like another has its changes too"
+    assert params.resolved("lastfm", "pmtrec_global").combiners["pmtrec"]["alpha"] == 1.1
     assert params.resolved("lastfm_rewired").build_tasks.placebo == {"social": "rewired"}
     assert (params.source("lastfm_rewired"), params.source("lastfm")) == ("lastfm", "lastfm")
 

@@ -21,7 +21,7 @@ def listed(kind: str) -> str:
 def test_our_own_params_are_right() -> None:
     params = read_whole(OURS)
     assert params.train.lr == 5e-3
-    assert params.methods == ("single_task", "equal_weights", "pmtrec")
+    assert params.methods == ("single_task", "equal_weights", "pmtrec", "pmtrec_inverse")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_our_own_params_are_right() -> None:
         (
             "leave_out: []",
             "leave_out: [recommendation]",
-            f"build_tasks.leave_out: there is no 'recommendation'. Fix: use a valid name (valid: {TASKS})",
+            f"build_tasks.leave_out: there is no 'recommendation'. Fix: write 'rating' (valid: {TASKS})",
         ),
         (
             "metric: ndcg@20",
@@ -90,19 +90,19 @@ def test_our_own_params_are_right() -> None:
         (
             "    temperature: 0.5",
             "    temperatur: 0.5",
-            "combiners.pmtrec.temperatur: unknown key. Fix: write 'temperature' (valid: granularity, scale, weights, "
+            "combiners.pmtrec_inverse.temperatur: unknown key. Fix: write 'temperature' (valid: granularity, scale, weights, "
             "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
         ),
         (
             "    temperature: 0.5",
             "    temperature: 0",
-            "combiners.pmtrec.temperature must be > 0, found 0.0. Fix: change it",
+            "combiners.pmtrec_inverse.temperature must be > 0, found 0.0. Fix: change it",
         ),
         ("    init_std: 0.1", "    init_std: 0", "encoders.mf.init_std must be > 0, found 0.0. Fix: change it"),
         (
             "    scale: row ",
             "    scale: col ",
-            "combiners.pmtrec.scale: must be 'row', 'running' or 'none' (found 'col'). Fix: change it",
+            "combiners.pmtrec_inverse.scale: must be 'row', 'running' or 'none' (found 'col'). Fix: change it",
         ),
         (
             "  equal_weights: {}\n",
@@ -115,16 +115,16 @@ def test_our_own_params_are_right() -> None:
             f"encoders: there is no 'lightgcnn'. Fix: write 'lightgcn' (valid: {listed('encoders')})",
         ),
         (
-            "like: pmtrec, focus: none",
-            "like: pmtrek, focus: none",
-            "combiners.pmtrec_without_focus.like: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: "
-            f"{', '.join(name for name in RULES if name != 'pmtrec_without_focus')})",
+            "like: pmtrec_inverse, focus: none",
+            "like: pmtrec_inversee, focus: none",
+            "combiners.pmtrec_inverse_without_focus.like: there is no 'pmtrec_inversee'. Fix: write 'pmtrec_inverse' (valid: "
+            f"{', '.join(name for name in RULES if name != 'pmtrec_inverse_without_focus')})",
         ),
         (
-            "like: pmtrec, focus: none",
-            "like: pmtrec, focuss: none",
-            "combiners.pmtrec_without_focus.focuss: unknown key. Fix: write 'focus' (valid: granularity, scale, weights, "
-            "temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
+            "like: pmtrec_inverse, focus: none",
+            "like: pmtrec_inverse, focuss: none",
+            "combiners.pmtrec_inverse_without_focus.focuss: unknown key. Fix: write 'focus' (valid: granularity, scale, "
+            "weights, temperature, norm_decay, length, relax, focus, schedule, warm_up, focus_end, without_main, exchanged)",
         ),
         (
             "  stch: {}",

@@ -22,7 +22,7 @@ def test_a_method_is_the_rule_of_its_name_with_all_its_options() -> None:
 def test_a_method_that_is_like_another_has_its_rule_and_its_options_but_for_those_that_it_changes() -> None:
     (rule, whole), (same, part) = (method_of(CONFIG, name) for name in ("pmtrec", "pmtrec_without_focus"))
     assert rule == same == "pmtrec"
-    assert part == whole | {"focus": "none"}
+    assert part == whole | {"alpha": 1.0}
 
 
 def test_like_goes_on() -> None:
@@ -34,23 +34,24 @@ def test_like_goes_on() -> None:
 def test_every_section_of_our_params_can_be_built(tmp_path: Path) -> None:
     names = "".join(f"  - {name}\n" for name in CONFIG.method_sections)
     path = tmp_path / "params.yaml"
-    path.write_text(OURS.read_text().replace("  - single_task\n  - equal_weights\n  - pmtrec\n", names))
+    path.write_text(OURS.read_text().replace("  - single_task\n  - equal_weights\n  - pmtrec\n  - pmtrec_inverse\n", names))
     config = read_config(path)
     files = dict(checked_files(config))
     assert {f"demo/methods/{name}.json" for name in config.method_sections} <= set(files)
 
 
-def test_a_pmtrec_section_that_is_left_empty_is_ours() -> None:
+@pytest.mark.parametrize("rule", ["pmtrec", "pmtrec_inverse"])
+def test_a_section_that_is_left_empty_is_ours(rule: str) -> None:
     """The defaults of the rule and what params.yaml says are the same."""
-    empty = CONFIG.model_copy(update={"combiners": {**CONFIG.combiners, "pmtrec": {}}})
+    empty = CONFIG.model_copy(update={"combiners": {**CONFIG.combiners, rule: {}}})
     empty.__dict__.pop("method_sections", None)
-    assert method_of(empty, "pmtrec") == method_of(CONFIG, "pmtrec")
+    assert method_of(empty, rule) == method_of(CONFIG, rule)
 
 
 def test_a_training_is_all_that_decides_what_is_learned() -> None:
-    found = training(CONFIG, "demo", "pmtrec_softmax")
+    found = training(CONFIG, "demo", "pmtrec_global")
     rule, options = found["arguments"]["rule"]
-    assert (rule, options["weights"]) == ("pmtrec", "softmax")
+    assert (rule, options["granularity"]) == ("pmtrec", "global")
     assert found["arguments"]["encoder"][0] == CONFIG.train.encoder
     assert found["arguments"]["loss"][0] == CONFIG.train.loss
     assert found["arguments"]["lr"] == CONFIG.train.lr
@@ -58,7 +59,7 @@ def test_a_training_is_all_that_decides_what_is_learned() -> None:
         found["plug_ins"]
     )
     shown = found["params"]
-    assert (shown["rule.name"], shown["rule.weights"], shown["train.lr"]) == ("pmtrec", "softmax", CONFIG.train.lr)
+    assert (shown["rule.name"], shown["rule.granularity"], shown["train.lr"]) == ("pmtrec", "global", CONFIG.train.lr)
 
 
 def test_a_task_may_have_a_loss_of_its_own_and_other_options(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_task_may_have_a_loss_of_its_own_and_other_options(tmp_path: Path) -> 
     path.write_text(OURS.read_text().replace("tasks: {}", own, 1))
     found = training(read_config(path), "demo", "pmtrec")
     losses = found["arguments"]["task_losses"]
-    assert losses["social"] == ("bpr", {"relation_vector": True})
+    assert losses["social"] == ("bpr", {"relation_vector": True, "reduction": "mean"})
     assert losses["category"][0] == CONFIG.train.loss
     assert losses["category"][1]["temperature"] == 0.5
     assert ("losses", "bpr") in found["plug_ins"]
@@ -81,7 +82,7 @@ def test_a_baseline_knows_nothing_that_it_does_not_use() -> None:
 
 
 def test_a_wrong_option_in_an_override_says_whose_it_is() -> None:
-    config = CONFIG.with_changes("yelp", "pmtrec", {"combiners": {"pmtrec": {"focus_end": 2}}})
-    with pytest.raises(ParamsError, match=r"combiners.pmtrec.focus_end must be in .* \(for yelp/pmtrec, after overrides"):
+    config = CONFIG.with_changes("yelp", "pmtrec", {"combiners": {"pmtrec": {"alpha": 0.5}}})
+    with pytest.raises(ParamsError, match=r"combiners.pmtrec.alpha must be >= 1, .* \(for yelp/pmtrec, after overrides"):
         training(config, "yelp", "pmtrec", TrialBuild(config.side_tasks()))
     training(config, "yelp", "single_task", TrialBuild(config.side_tasks()))

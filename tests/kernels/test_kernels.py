@@ -122,9 +122,9 @@ def test_pmtrec_in_one_pass_is_the_reference(
     gradients.values[:, 1] = 0
     gradients.values[1, 2] = 0
     options = {"weights": form, "focus": focus} | options
-    found = combine("pmtrec", gradients, step(progress), **options)
+    found = combine("pmtrec_inverse", gradients, step(progress), **options)
     with pytest.MonkeyPatch.context() as patch:
         reference(patch)
-        expected = combine("pmtrec", gradients, step(progress), **options)
+        expected = combine("pmtrec_inverse", gradients, step(progress), **options)
     torch.testing.assert_close(found.values, expected.values, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(found.weights, expected.weights, rtol=tolerance, atol=tolerance)

@@ -30,7 +30,8 @@ class PMTRec(Combiner):
     The task with the longest gradient has the largest weight. A task that does not touch e has the norm 0, and takes its share
     of the softmax with a gradient of zero. What tau does depends on the length of gradients, and so on how losses are reduced.
 
-    The options below ``tau`` are deviations (ours), off by default.
+    g[e,t] is taken with respect to the embeddings; behind an encoder (``lightgcn``, ``ngcf``) these are its output, where the
+    paper has the table (ours). The options below ``tau`` are further deviations (ours), off by default.
 
     Args:
         tasks: Task names, main task first.
@@ -52,7 +53,8 @@ class PMTRec(Combiner):
     scale_equivariant = False
     ignores_absent_tasks = False
 
-    main_weight: Tensor
+    main_weights: Tensor
+    settled: Tensor
 
     def __init__(
         self,
@@ -74,7 +76,8 @@ class PMTRec(Combiner):
             raise ValueError(f"tau must be > 0, found {tau}")
         self.alpha, self.tau, self.granularity = alpha, tau, granularity
         self.mask_absent, self.comparable_norms, self.weights, self.focus = mask_absent, comparable_norms, weights, focus
-        self.register_buffer("main_weight", torch.zeros(()))
+        self.register_buffer("main_weights", torch.zeros(2))  # their sum over the steps of an epoch, and the number of steps
+        self.register_buffer("settled", torch.tensor(alpha == 1))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
         """Combine the gradients as the class describes."""
@@ -85,12 +88,17 @@ class PMTRec(Combiner):
             norms = norms / mean.where(mean > 0, 1.0)
         weights = self._balance(norms, self._focus_at(step), groups.present)
         main = groups.present[0].to(weights.dtype)
-        self.main_weight.copy_((weights[0] * main).sum() / main.sum())
+        self.main_weights[0] += (weights[0] * main).sum() / main.sum()
+        self.main_weights[1] += 1
         return weighted_sum(gradients, groups.to_rows(weights))  # equation 6
 
     def is_settled(self) -> bool:
-        """Whether the main task has nine tenths of the weight, on average over what it touched in the last step."""
-        return self.alpha == 1 or bool(self.main_weight >= _FOCUSED)
+        """Whether in this epoch or an earlier one the main task had nine tenths of the weight, on average over its rows."""
+        total, n_steps = self.main_weights.tolist()
+        self.main_weights.zero_()
+        if n_steps and total / n_steps >= _FOCUSED:
+            self.settled.fill_(value=True)
+        return bool(self.settled)
 
     def _focus_at(self, step: Step) -> float:
         """alpha^s, kept finite."""
@@ -99,18 +107,19 @@ class PMTRec(Combiner):
 
     def _balance(self, norms: Tensor, focus: float, present: Tensor) -> Tensor:
         """Weights ``[n_tasks, n_groups]``; the sum over the tasks is 1."""
-        main = torch.ones_like(norms)
-        main[0] = focus
+        factor = torch.ones_like(norms)
+        factor[0] = focus
         if self.weights == "softmax":
-            lengths = (norms * main).div_(self.tau).clamp_(max=_LARGEST)  # equation 4, and the exponents of equation 5
-            # Written out, because torch.softmax is slow over so few numbers and, over the first dimension, its last bits
-            # depend on the number of threads.
-            shares = (lengths - reduce(torch.maximum, lengths)).exp_()
+            norms = norms * factor  # equation 4
+            # Equation 5, written out, because torch.softmax is slow over so few numbers and, over the first dimension, its last
+            # bits depend on the number of threads.
+            exponents = norms.div(self.tau).clamp_(max=_LARGEST)
+            shares = (exponents - reduce(torch.maximum, exponents)).exp_()
         elif self.weights == "inverse":
             shortest = reduce(torch.minimum, norms.where(norms > 0, torch.inf))
-            shares = main * torch.where(norms > 0, shortest / norms, 1.0)
+            shares = factor * torch.where(norms > 0, shortest / norms, 1.0)
         else:
-            shares = main
+            shares = factor
         if self.mask_absent:
             shares = shares * present
         total: Tensor = reduce(torch.add, shares)

@@ -73,6 +73,7 @@ class PMTRecInverse(Combiner):
 
     norms: Tensor
     scales: Tensor
+    progress: Tensor
 
     def __init__(
         self,
@@ -106,13 +107,13 @@ class PMTRecInverse(Combiner):
         self.norm_decay, self.length, self.relax = norm_decay, length, relax
         self.focus, self.schedule, self.warm_up, self.focus_end = focus, schedule, warm_up, focus_end
         self.without_main, self.exchanged = without_main, exchanged
-        self._progress = 0.0
+        self.register_buffer("progress", torch.zeros((), dtype=torch.float64))
         self.register_buffer("norms", torch.zeros(len(tasks), n_states(granularity, tables) if norm_decay else 0))
         self.register_buffer("scales", torch.zeros(len(tasks), len(tables)))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
         """Combine the gradients as the class describes."""
-        self._progress = step.progress
+        self.progress.fill_(step.progress)
         plain = not (self.norm_decay or self.exchanged) and self.scale != "running" and self.length != "main"
         if plain and self.granularity == "entity" and compiling.is_compiled_for(gradients.values):
             return self._in_one_pass(gradients, self.focus_at(step.progress))
@@ -128,7 +129,7 @@ class PMTRecInverse(Combiner):
 
     def is_settled(self) -> bool:
         """Whether l(s) has arrived at ``focus_end``: with a schedule that grows to the end, not before it."""
-        return self.focus == "none" or self.focus_at(self._progress) >= self.focus_end
+        return self.focus == "none" or self.focus_at(float(self.progress)) >= self.focus_end
 
     def focus_at(self, progress: float) -> float:
         """l(s) of Task Focusing."""

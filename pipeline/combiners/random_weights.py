@@ -31,6 +31,7 @@ class RandomWeights(GramianRule):
     ignores_absent_tasks = False
 
     drawn: Tensor
+    epoch: Tensor
 
     def __init__(
         self,
@@ -41,16 +42,16 @@ class RandomWeights(GramianRule):
         redraw: Literal["step", "epoch"] = "step",
     ) -> None:
         super().__init__(tasks, tables, granularity=granularity)
-        self._epoch = 0
         self.redraw = redraw
+        self.register_buffer("epoch", torch.tensor(0))
         self.register_buffer("drawn", torch.zeros(len(tasks), n_states(granularity, tables) if redraw == "epoch" else 0))
 
     def forward(self, gradients: RowGradients, step: Step) -> Combined:
         """Weigh each group."""
         if self.redraw == "step":
             return super().forward(gradients, step)
-        if step.epoch != self._epoch:
-            self._epoch = step.epoch
+        if step.epoch != self.epoch:
+            self.epoch.fill_(step.epoch)
             self.drawn.copy_(torch.randn(self.drawn.shape, generator=step.generator))
         groups = Groups(gradients, self.granularity, len(self.tables))
         weights = torch.softmax(self.drawn[:, groups.states].masked_fill(~groups.present, -torch.inf), dim=0)

@@ -7,7 +7,7 @@ from torch import Tensor
 __all__ = ["Reduction", "reduced"]
 
 Reduction = Literal["mean", "sum"]
-"""As torch names it. Under a rule that compares lengths of gradients (``pmtrec``) it counts; Adam alone undoes it."""
+"""As torch names it. It counts where lengths of gradients are compared, with each other (``pmtrec``) or with weight decay."""
 
 
 def reduced(losses: Tensor, reduction: Reduction) -> Tensor:

@@ -22,21 +22,29 @@ class Partners:
         heads: Of the pairs ``[n_edges]``.
         tails: Of the pairs ``[n_edges]``.
         n_heads: Number of heads.
+        weights: A tail is drawn in proportion to these ``[n_edges]``; ``None``: all of a head's alike.
 
     Attributes:
         has_any: Whether a head has a tail ``[n_heads]``.
     """
 
-    def __init__(self, heads: Numbers, tails: Numbers, n_heads: int) -> None:
-        self._counts = np.bincount(heads, minlength=n_heads)
-        self._starts = np.cumsum(self._counts) - self._counts
-        self._tails = tails[np.argsort(heads, kind="stable")]
-        self.has_any = self._counts > 0
+    def __init__(self, heads: Numbers, tails: Numbers, n_heads: int, weights: npt.NDArray[np.float64] | None = None) -> None:
+        order = np.argsort(heads, kind="stable")
+        counts = np.bincount(heads, minlength=n_heads)
+        self._tails = tails[order]
+        # Where the tails of a head begin and end in the cumulative weights of all.
+        self._ends = np.cumsum(np.ones(heads.size) if weights is None else weights[order])
+        last = np.cumsum(counts)
+        bounds = np.concatenate([[0.0], self._ends])
+        self._first, self._past = last - counts, last
+        self._from, self._to = bounds[last - counts], bounds[last]
+        self.has_any = counts > 0
 
     def draw(self, heads: Numbers, generator: np.random.Generator) -> Numbers:
         """A tail of each head, which has one ``[n]``."""
-        chosen = (generator.random(heads.size) * self._counts[heads]).astype(np.int64)
-        drawn: Numbers = self._tails[self._starts[heads] + chosen]
+        low, high = self._from[heads], self._to[heads]
+        chosen = np.searchsorted(self._ends, low + generator.random(heads.size) * (high - low), side="right")
+        drawn: Numbers = self._tails[np.clip(chosen, self._first[heads], self._past[heads] - 1)]  # against rounding
         return drawn
 
 
@@ -56,7 +64,7 @@ def anchors(
         generator: For the replacements.
     """
     if draw.main is None or node_type not in (USER, ITEM):
-        raise ValueError(f"there are no {node_type}s in the batch of the main task")
+        raise ValueError(f"the batch of the main task has no node of type {node_type!r}")
     column: Tensor = draw.main.rows[HEADS if node_type == USER else TAILS]
     found: Numbers = column.numpy() - nodes.offset(node_type)
     found = found.copy()

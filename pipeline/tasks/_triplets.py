@@ -58,7 +58,7 @@ class TripletSampler(Sampler):
         self._ends = ends / ends[-1]
         self._proposal = self._after_rejection(popularity / popularity.sum(), heads) if negatives == "popularity" else None
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(heads, minlength=relation.n_heads))])
-        self._partners = Partners(relation.heads, relation.tails, relation.n_heads) if from_batch else None
+        self._partners = Partners(relation.heads, relation.tails, relation.n_heads, relation.weights) if from_batch else None
 
     @property
     def proposal(self) -> Shares | None:

@@ -117,6 +117,20 @@ def test_it_is_settled_when_the_main_task_has_most_of_the_weight() -> None:
     assert not rule.is_settled()
     rule(same, step(n_tasks=2, epoch=2))
     assert rule.is_settled()
+    rule(same, step(n_tasks=2, epoch=1))
+    assert rule.is_settled(), "once there, it stays"
+
+
+def test_it_is_settled_by_the_mean_over_the_steps_of_an_epoch() -> None:
+    """Main weights .953 and .73: .84; then .953 twice."""
+    same = row_gradients([[[1.0]], [[1.0]]])
+    rule = build("pmtrec", 2, alpha=2.0, tau=1.0)
+    for epoch in (2, 1):
+        rule(same, step(n_tasks=2, epoch=epoch))
+    assert not rule.is_settled()
+    for _ in range(2):
+        rule(same, step(n_tasks=2, epoch=2))
+    assert rule.is_settled()
 
 
 def test_without_focus_there_is_nothing_to_wait_for() -> None:

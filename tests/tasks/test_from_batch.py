@@ -71,8 +71,16 @@ def test_partners_are_drawn_alike() -> None:
     assert (np.abs(np.bincount(drawn)[[1, 3, 5]] - 1000) < 150).all()
 
 
+def test_partners_are_drawn_by_their_weights() -> None:
+    """Of head 1: tail 5 three times as often as tail 3."""
+    partners = Partners(np.array([1, 0, 1]), np.array([3, 9, 5]), 2, np.array([1.0, 7.0, 3.0]))
+    drawn = partners.draw(np.full(4000, 1), numpy_generator(0, "x"))
+    assert set(drawn.tolist()) == {3, 5}
+    assert abs((drawn == 5).mean() - 3 / 4) < 0.03
+
+
 def test_nodes_of_other_types_are_no_anchors() -> None:
-    with pytest.raises(ValueError, match="there are no categorys in the batch"):
+    with pytest.raises(ValueError, match="the batch of the main task has no node of type 'category'"):
         anchors(Draw(1, 6, MAIN), NODES, "category", np.ones(3, dtype=bool), numpy_generator(0, "x"))
 
 

@@ -4,7 +4,7 @@ The stages do the same in steps that DVC can keep, with tracking and an evaluati
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ def prepare(
     min_rating: float | None = None,
     k_core: int = 0,
     splitting: Splitting | None = None,
+    tasks: Collection[str] = (),
+    leave_out: Collection[str] = (),
+    min_count: Mapping[str, int] | None = None,
 ) -> Prepared:
     """Read a data set, filter and split it, and build its tasks.
 
@@ -52,6 +55,9 @@ def prepare(
         min_rating: Interactions rated lower are dropped.
         k_core: Every user and item has at least so many interactions.
         splitting: How to hold out interactions; by default 80/10/10 per user, at random.
+        tasks: Side tasks to build that are not built by themselves: ``rating``, ``alignment_uniformity``, ``same_category``.
+        leave_out: Side tasks not to build.
+        min_count: Side task -> how many links (or nodes in common) make a pair of it.
 
     Raises:
         PmtrecError: If the data cannot be had or are not what they must be.
@@ -62,7 +68,9 @@ def prepare(
         opened.fetch(Path(folder))
         raw = opened.read(Path(folder))
     processed = preprocess(raw, min_rating=min_rating, k=k_core, splitting=splitting or Splitting())
-    return Prepared(processed, build_tasks(processed.split.train_relation(), processed.sides, features=processed.features))
+    train = processed.split.train_relation()
+    built = build_tasks(train, processed.sides, leave_out, processed.features, named=tasks, min_count=min_count)
+    return Prepared(processed, built)
 
 
 def train(

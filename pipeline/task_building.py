@@ -5,11 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline import plugins
+from pipeline.data.examples import TARGETS
 from pipeline.data.pairs import as_pairs
 from pipeline.data.placebo import Placebo, placebo
 from pipeline.data.relation import ITEM, USER, NodeFeatures, Relation, SideTable
 from pipeline.data.task_data import TaskData, TrainingData
-from pipeline.errors import ParamsError
+from pipeline.errors import InputError, ParamsError
 
 __all__ = ["build_tasks", "with_placebos"]
 
@@ -50,8 +51,6 @@ def build_tasks(
             continue
         if (task := kind.build(data)) is not None:
             found[name] = task
-        elif name in named:
-            log.info("task %s: the data set has not what it needs", name)
     for name, least in (min_count or {}).items():
         if name in found:
             found[name] = _frequent(found[name], least)
@@ -71,11 +70,10 @@ def with_placebos(tasks: Sequence[TaskData], kinds: Mapping[str, Placebo], seed:
     for task in tasks:
         note = ""
         if (kind := kinds.get(task.name)) and task.relation is not None:
-            if (task.relation.head_type, task.relation.tail_type) == (USER, ITEM) and not (
-                kind == "shuffled" and task.relation.values
-            ):
+            reads_values = TARGETS in plugins.load("tasks", task.kind).sampler.columns
+            if (task.relation.head_type, task.relation.tail_type) == (USER, ITEM) and not (kind == "shuffled" and reads_values):
                 problem = f"{kind} links would be other interactions than those of the main task"
-                raise ParamsError(f"build_tasks.placebo.{task.name}: {problem}. Fix: remove it, or shuffle ratings")
+                raise ParamsError(f"build_tasks.placebo.{task.name}: {problem}. Fix: remove it (ratings can be shuffled)")
             task, note = replace(task, relation=placebo(task.relation, kind, seed)), f" (placebo: {kind})"  # noqa: PLW2901
         found.append(task)
         links = task.relation
@@ -85,10 +83,19 @@ def with_placebos(tasks: Sequence[TaskData], kinds: Mapping[str, Placebo], seed:
 
 
 def _frequent(task: TaskData, least: int) -> TaskData:
-    """The pairs that occur so often."""
+    """The pairs that occur so often.
+
+    Raises:
+        ParamsError: If it has no pairs that could occur more than once.
+        InputError: If none does.
+    """
+    place = f"build_tasks.min_count.{task.name}"
     if task.relation is None or "count" not in task.relation.values:
-        return task
-    frequent = task.relation.only(task.relation.values["count"] >= least)
+        raise ParamsError(f"{place}: the pairs of this task are interactions, and occur once. Fix: remove it")
+    counts = task.relation.values["count"]
+    frequent = task.relation.only(counts >= least)
+    if not frequent.n_edges:
+        raise InputError(f"{place}: no pair occurs {least} times, the most frequent {counts.max()} times. Fix: lower it")
     log.info("task %s: %d of %d pairs occur %d times or more", task.name, frequent.n_edges, task.relation.n_edges, least)
     return replace(task, relation=frequent)
 

@@ -58,7 +58,8 @@ def search(args: argparse.Namespace, config: RunConfig, dataset: str, method: st
             learn(data, split, seed, on_epoch, **found["arguments"])
 
     stages = []
-    start = start_values(config, dataset, method)
+    # A grid begins where it began at first, so that its order does not change by what it finds.
+    start = start_values(config, dataset, method, found_before=config.tune.sampler != "grid")
     for space, n_trials in stages_of(config, method):
         others = {key: value for key, value in best.items() if key not in space}
         name = search_name(config, dataset, method, content, space, others)

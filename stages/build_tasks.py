@@ -1,5 +1,6 @@
 """Training interactions and side tables of one data set -> the data of every task."""
 
+import logging
 from collections.abc import Sequence
 
 from pipeline.artifacts import check_folder, new_folder
@@ -8,6 +9,8 @@ from pipeline.task_building import build_tasks, with_placebos
 from pipeline.tasks.base import code_of
 from stages._checked import read_checked
 from stages._stage import parser, run
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -18,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     train, sides = load_split(folder).train_relation(), load_sides(folder)
     asked = {"named": chosen["named"], "min_count": chosen["min_count"]}
     tasks = build_tasks(train, sides, chosen["leave_out"], load_features(folder), **asked)
+    if absent := set(chosen["named"]) - {task.name for task in tasks} - set(chosen["leave_out"]):
+        log.info("not built, as the data set lacks what they need: %s (section tasks)", ", ".join(sorted(absent)))
     with new_folder(args.out) as out:
         save_tasks(out, with_placebos(tasks, chosen["placebo"], chosen["placebo_seed"]), code_of)
 

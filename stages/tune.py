@@ -7,6 +7,7 @@ import argparse
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from itertools import groupby
 
 import optuna
@@ -15,7 +16,7 @@ from pipeline.artifacts import locked
 from pipeline.config.override_file import write_override
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import nested, space_of
-from pipeline.errors import ParamsError, closest
+from pipeline.errors import MachineError, ParamsError, closest
 from stages._parent import end_with_parent
 from stages._search import Found, log_found, search
 from stages._stage import parser, run
@@ -60,6 +61,10 @@ def _searched(
         try:
             for done in as_completed(running):
                 yield (*running[done], done.result())
+        except BrokenProcessPool as error:
+            raise MachineError(
+                "tune: a search was killed, perhaps for want of memory. Fix: run again with fewer --jobs"
+            ) from error
         except BaseException:  # also of a signal: the pool would wait until the trainings that run are over
             pool.shutdown(wait=False, cancel_futures=True)
             for worker in multiprocessing.active_children():

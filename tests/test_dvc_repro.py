@@ -23,6 +23,7 @@ class Clone:
                 (root / name).write_bytes((ROOT / name).read_bytes())
         self.change("epochs: 60", "epochs: 1")
         self.change("  - equal_weights\n", "")
+        self.change("  - pmtrec_inverse\n", "")
         author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
         for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "start"]):
             subprocess.run(["git", *command], cwd=root, check=True)
@@ -64,11 +65,11 @@ def test_the_life_of_a_project(clone: Clone) -> None:
 
     assert clone.repro() == {"ran": ["check"], "cached": []}
 
-    clone.change("warm_up: 0.0", "warm_up: 0.5")
+    clone.change("mask_absent: false", "mask_absent: true")
     only_that_rule = [f"{stage}@{of('pmtrec')}" for stage in ("evaluate", "train")]
     assert clone.repro() == {"ran": sorted(["check", "compare", "track", *only_that_rule]), "cached": []}
 
-    clone.change("warm_up: 0.5", "warm_up: 0.0")
+    clone.change("mask_absent: true", "mask_absent: false")
     back = clone.repro()
     assert back["ran"] == ["check", "track"]
     assert {f"train@{of('pmtrec')}", f"evaluate@{of('pmtrec')}", "compare"} <= set(back["cached"])
@@ -83,25 +84,25 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     clone.change("_BATCH = 512", "_BATCH = 511", file="pipeline/ranking/recommender.py")
     assert clone.repro()["ran"] == ["check", "track"], "a docstring, a comment and the served model retrain nothing"
 
-    clone.change("_SCALE_DECAY = 0.99", "_SCALE_DECAY = 0.98", file=rule)
+    clone.change("_LARGEST = 1e30", "_LARGEST = 1e29", file=rule)
     edited = [f"train@demo-pmtrec-{seed}" for seed in (0, 1)]
     assert clone.repro()["ran"] == ["check", *edited], "that rule alone, which gives the same bytes"
 
     helper = clone.root / "pipeline/combiners/_helper.py"
     helper.write_text("HALF = 1 / 2\n")
     clone.change(
-        "from pipeline.kernels import compiling\n",
-        "from pipeline.combiners import _helper\nfrom pipeline.kernels import compiling\n",
+        "from pipeline.combiners._groups import",
+        "from pipeline.combiners import _helper\nfrom pipeline.combiners._groups import",
         file=rule,
     )
-    clone.change("return self.focus_end * shape", "return 2 * _helper.HALF * self.focus_end * shape", file=rule)
+    clone.change("return math.exp(min(", "return 2 * _helper.HALF * math.exp(min(", file=rule)
     assert clone.repro()["ran"] == ["check", *edited]
     helper.write_text("HALF = 1 / 4\n")
     assert set(edited) < set(clone.repro()["ran"]), "a helper is followed, whatever form its import has"
 
     differences = clone.dvc("params", "diff")
     assert "seeds" in differences
-    assert "combiners.pmtrec.warm_up" not in differences
+    assert "combiners.pmtrec.mask_absent" not in differences
     assert "reports/leaderboard/demo/pmtrec.json" in clone.dvc("metrics", "show")
     trainings = "filter_string=\"run_name LIKE 'demo/%'\""
     runs = subprocess.run(
@@ -112,7 +113,7 @@ def test_the_life_of_a_project(clone: Clone) -> None:
         text=True,
         check=True,
     )
-    # Two methods, one of them with two warm-ups, two with a second seed, and the edited rule with both.
+    # Two methods, one of them masked too, two with a second seed, and the edited rule with both.
     assert int(runs.stdout) == 2 + 1 + 2 + 2
 
     clone.change("  - pmtrec\n", "  - pmtrek\n")

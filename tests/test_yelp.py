@@ -21,12 +21,12 @@ def metrics_of(folder: Path, methods: list[str], epochs: int) -> list[dict[str, 
 def test_a_few_epochs_rank_better_than_chance(tmp_path: Path) -> None:
     """A random list of 20 of 14,284 businesses holds 0.14% of the relevant ones."""
     skip_unless_at_hand("yelp")
-    (pmtrec,) = metrics_of(tmp_path, ["pmtrec"], epochs=3)
-    assert pmtrec["recall@20"] > 10 * 20 / 14_284
+    (ours,) = metrics_of(tmp_path, ["pmtrec_inverse"], epochs=3)
+    assert ours["recall@20"] > 10 * 20 / 14_284
 
 
 @pytest.mark.slow
-def test_pmtrec_beats_single_task(tmp_path: Path) -> None:
+def test_pmtrec_inverse_beats_single_task(tmp_path: Path) -> None:
     skip_unless_at_hand("yelp")
-    single, pmtrec = metrics_of(tmp_path, ["single_task", "pmtrec"], epochs=40)
-    assert pmtrec["ndcg@20"] > single["ndcg@20"]
+    single, ours = metrics_of(tmp_path, ["single_task", "pmtrec_inverse"], epochs=40)
+    assert ours["ndcg@20"] > single["ndcg@20"]

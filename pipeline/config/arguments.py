@@ -24,19 +24,19 @@ def preprocess_arguments(config: RunConfig) -> dict[str, Any]:
     return {"min_rating": section.pop("min_rating"), "k": section.pop("k_core"), "splitting": {**renamed, **section}}
 
 
-def training(config: RunConfig, dataset: str, method: str, trial: TrialBuild | None = None) -> Training:
+def training(config: RunConfig, dataset: str | None, method: str, trial: TrialBuild | None = None) -> Training:
     """Everything that determines what a method learns from a data set, as JSON: it is retrained exactly when this changes.
 
     Args:
         config: As it stands in the file.
-        dataset: A name in ``datasets``.
+        dataset: A name in ``datasets``; ``None``: the file's own sections, without overrides.
         method: A name in ``methods``.
         trial: Builds each plug-in once, so that its own checks are made.
 
     Raises:
         ParamsError: As ``read_config``.
     """
-    resolved = config.resolved(dataset, method)
+    resolved = config if dataset is None else config.resolved(dataset, method)
     try:
         return _training(resolved, method, trial)
     except ParamsError as error:
@@ -81,6 +81,7 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
         *(("losses", p[0]) for p in task_losses.values()),
     ]
     anchored = [name for name, task in tasks.items() if task.from_batch]
+    _refuse_unanchored(config, anchored)
     of_tasks = {"task_losses": task_losses, "from_batch": anchored}
     shown |= {f"task.{name}.from_batch": True for name in anchored}
     return {
@@ -108,6 +109,17 @@ def _refuse_unfit(config: RunConfig, loss: str, task_losses: Mapping[str, PlugIn
     ]
     if problems:
         raise ParamsError(*problems)
+
+
+def _refuse_unanchored(config: RunConfig, anchored: list[str]) -> None:
+    """Tasks whose examples cannot be drawn around the batch of the main task."""
+    for name in anchored:
+        place = config.place("tasks", name, "from_batch")
+        if name == plugins.MAIN_TASK:
+            raise ParamsError(f"{place}: the batch is that of this task. Fix: remove it")
+        if config.train.negatives == "popularity":
+            problem = "the negatives' correction for popularity would be that of other heads"
+            raise ParamsError(f"{place}: {problem}. Fix: use train.negatives: uniform, or set it to false")
 
 
 def _shown(plug_in: PlugIn) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def checked_files(config: RunConfig) -> Iterator[File]:
     for kind in ("encoders", "losses", "optimizers"):
         for name in getattr(config, kind):
             trial.check(kind, plugin_of(config, kind, name), config.place(kind, name))
+    for method in config.methods:  # what is wrong in a section itself is not blamed on an override of the first data set
+        training(config, None, method, trial)
     for dataset in config.datasets:
         yield from _of_dataset(config, dataset, trial)
     evaluate = {**config.evaluate.model_dump(mode="json"), "threads": config.train.threads}

@@ -88,7 +88,7 @@ class Train(StrictModel):
     @classmethod
     def _shrinks(cls, weight_decay: float, info: pydantic.ValidationInfo) -> float:
         lr = info.data.get("lr", 0.0)
-        if not lr * weight_decay < 1:
+        if info.data.get("optimizer") != "dense_adam" and not lr * weight_decay < 1:
             raise ValueError(f"less than 1 / lr = {1 / lr:g}, because a step scales a row by 1 - lr * weight_decay")
         return weight_decay
 
@@ -136,3 +136,16 @@ class Tune(StrictModel):
     stages: Listed[Listed[KeyPath]]
     space: dict[KeyPath, Range | Choices]
     methods: dict[str, dict[KeyPath, Range | Choices]]
+
+    @pydantic.model_validator(mode="after")
+    def _searchable(self) -> "Tune":
+        spaces = {"space": self.space, **{f"methods.{name}": of for name, of in self.methods.items()}}
+        known = {key for space in spaces.values() for key in space}
+        if unknown := [key for stage in self.stages for key in stage if key not in known]:
+            raise ValueError(f"{unknown[0]} in stages is no key of space or methods. Fix: write one that is, or remove it")
+        ranges = [f"{place}.{key}" for place, space in spaces.items() for key, of in space.items() if isinstance(of, Range)]
+        if self.sampler == "grid" and ranges:
+            raise ValueError(f"{ranges[0]} is a range, which a grid does not have. Fix: list choices, or use sampler: tpe")
+        if self.trials < len(self.stages) + 1:
+            raise ValueError(f"{self.trials} trials are too few for {len(self.stages)} stages and a rest. Fix: raise trials")
+        return self

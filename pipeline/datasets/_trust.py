@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 __all__ = ["LEAKS", "RATINGS", "TRUST", "read_trust_study", "trust_file"]
 
 RATINGS, TRUST = "rating_with_timestamp.mat", "trust.mat"
-LEAKS = "trust has no dates; people may trust those whose (held-out) reviews they read"
+LEAKS = "trust has no dates, and people may trust whose (held-out) reviews they read; categories come with the ratings"
 
 _COMMIT = "2bd4b5cd9a09d87e93c8efc490773cbfa0a7984e"
 _BASE_URL = f"https://raw.githubusercontent.com/yushundong/Graph-Mining-Fairness-Data/{_COMMIT}/dataset/Epinion%26Ciao/"

@@ -22,7 +22,7 @@ class RowOptimizer(ABC):
     Args:
         table: ``[n_table_rows, dim]``, contiguous; updated in place.
         lr: Learning rate.
-        weight_decay: A step multiplies the rows that it touches by 1 - lr * weight_decay.
+        weight_decay: A step multiplies the rows that it touches by 1 - lr * weight_decay (but for ``dense_adam``, see there).
     """
 
     def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:

@@ -89,7 +89,7 @@ def train_epochs(
         lr: Learning rate.
         weight_decay: Of the optimiser.
         batch_size: Examples per task and step.
-        epochs: Maximum; Task Focusing grows over this many.
+        epochs: Maximum; schedules by the share of the training grow over this many.
         patience: Epochs without improvement before training stops.
         seed: Of rules that draw random numbers.
         optimizer_options: Keyword arguments of the optimiser.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import TrialState
 
-from pipeline.errors import DivergedError, ParamsError
+from pipeline.errors import DivergedError
 from pipeline.search_space import Choices, Range, Space
 from pipeline.seeding import numpy_generator
 from pipeline.training.loop import Epoch
@@ -103,8 +103,6 @@ class Search:
         Args:
             train: Takes values by key path, and what to call as an epoch ends.
 
-        Raises:
-            ParamsError: If a grid is asked for, and a key of the space has a range.
         """
         points = self._points() if self.sampler == "grid" else []
         n_trials = min(self.n_trials, len(points)) if points else self.n_trials
@@ -151,8 +149,6 @@ class Search:
     def _points(self) -> list[dict[str, Any]]:
         """The points of the grid; ``start`` is the first if it is one of them."""
         choices = {key: of.choices for key, of in self.space.items() if isinstance(of, Choices)}
-        if ranges := [key for key in self.space if key not in choices]:
-            raise ParamsError(f"tune.space: a grid has no ranges (found {ranges[0]}). Fix: list choices, or use sampler: tpe")
         points = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
         order = numpy_generator(self.seed, "grid").permutation(len(points))
         points = [points[place] for place in order]

@@ -1,13 +1,13 @@
 """Results of `dvc repro`, also of several projects, as the tables of docs/evidence.md: every method against one of them.
 
-    python -m tests.benchmarks.evidence --against pmtrec PROJECT... >table.md
-    python -m tests.benchmarks.evidence --against single_task --slices pmtrec PROJECT >slices.md
+    python -m tests.benchmarks.evidence --against pmtrec_inverse PROJECT... >table.md
+    python -m tests.benchmarks.evidence --against single_task --slices pmtrec_inverse PROJECT >slices.md
     python -m tests.benchmarks.evidence --effects PROJECT... >effects.md
     python -m tests.benchmarks.evidence --models docs/evidence/models.csv PROJECT...
     python -m tests.benchmarks.evidence --trials docs/evidence/tuning.csv PROJECT...
 
 Data sets that are `like` another (`lastfm_placebo` and `lastfm`) and preprocessed as it have the same users and the same split:
-their methods stand in one table, as `pmtrec (placebo)`.
+their methods stand in one table, as `pmtrec_inverse (placebo)`.
 """
 
 import argparse
@@ -150,10 +150,10 @@ def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
     metric = f"ndcg@{cutoff}"
     params = read_config(project / "params.yaml")
     of_cell: dict[tuple[str, ...], str] = {(level, "uniform", "none"): "equal_weights" for level in FACTORS["granularity"]}
-    _, usual = method_of(params, "pmtrec")
+    _, usual = method_of(params, "pmtrec_inverse")
     for name in params.methods:
         rule, options = method_of(params, name)
-        if rule == "pmtrec" and options == usual | {factor: options[factor] for factor in FACTORS}:
+        if rule == "pmtrec_inverse" and options == usual | {factor: options[factor] for factor in FACTORS}:
             of_cell.setdefault(tuple(options[factor] for factor in FACTORS), name)
     lines = []
     for dataset in dict.fromkeys(result.dataset for result in results):
@@ -197,12 +197,12 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("projects", type=Path, nargs="+")
-    parser.add_argument("--against", default="pmtrec")
+    parser.add_argument("--against", default="pmtrec_inverse")
     parser.add_argument("--only", nargs="*", help="methods; by default all")
     parser.add_argument("--cutoff", type=int, default=20)
     parser.add_argument("--slices", help="instead: what this method gains, by slice (one project)")
     parser.add_argument(
-        "--effects", action="store_true", help="instead: the factorial of PMTRec's options and its main effects"
+        "--effects", action="store_true", help="instead: the factorial of the options of pmtrec_inverse and its main effects"
     )
     parser.add_argument("--models", type=Path, help="instead: where to write the runs' names and DVC's hashes")
     parser.add_argument("--trials", type=Path, help="instead: where to write the trials of tune")

@@ -22,7 +22,7 @@ TRAIN = {
     "ours:equal_weights": "pmtrec, equal weights, {n} tasks",
     "ours:pcgrad": "pmtrec, PCGrad, {n} tasks",
     "ours:upgrad": "pmtrec, UPGrad, {n} tasks",
-    "ours:pmtrec": "pmtrec, PMTRec, {n} tasks",
+    "ours:pmtrec_inverse": "pmtrec, pmtrec_inverse, {n} tasks",
     "recbole:": "RecBole 1.2.1, BPR (Adam on dense tables)",
     "implicit:": "implicit 0.7.3, BPR (SGD, sample by sample)",
     "cornac:": "cornac 3.0.1, BPR (SGD, sample by sample)",

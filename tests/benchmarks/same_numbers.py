@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = ("check", "download", "preprocess", "build_tasks", "train", "evaluate", "compare")
 COMPARED = ("embeddings.safetensors", "state.safetensors", "history.csv", "per_user.parquet")
 
-# Trained beside every method of params.yaml, under these names: what is other than pmtrec at the defaults.
+# Trained beside every method of params.yaml, under these names: what is other than pmtrec_inverse at the defaults.
 VARIANTS: dict[str, dict[str, Any]] = {
     "lightgcn": {"train": {"encoder": "lightgcn"}},
     "lightgcn_dropout": {"train": {"encoder": "lightgcn"}, "encoders": {"lightgcn": {"dropout": 0.2, "side_graph": True}}},
@@ -134,7 +134,7 @@ def write_params(tree: Path, datasets: list[str], seeds: list[int]) -> dict[str,
     """params.yaml of the tree with all methods and variants and few epochs, in the current folder."""
     yaml = YAML(typ="safe", pure=True)
     params: dict[str, Any] = yaml.load(tree / "params.yaml")
-    params["combiners"] |= {f"v_{name}": {"like": "pmtrec"} for name in VARIANTS}
+    params["combiners"] |= {f"v_{name}": {"like": "pmtrec_inverse"} for name in VARIANTS}
     of_variants = {f"v_{name}": changes for name, changes in VARIANTS.items()}
     params["overrides"] = {name: {"methods": of_variants} for name in datasets}
     params["overrides"].setdefault("yelp", {})["preprocess"] = {"k_core": 5}

@@ -157,7 +157,7 @@ def of_methods(params: Path, tasks: Path, rounds: int, device: torch.device) -> 
 
 
 def of_sizes(rounds: int, device: torch.device) -> None:
-    """PMTRec with three tasks on tables of several sizes; every step touches ``TOUCHED`` rows."""
+    """`pmtrec_inverse` with three tasks on tables of several sizes; every step touches ``TOUCHED`` rows."""
     steppers = {size: sized(size, device) for size in SIZES}
     for stepper in steppers.values():
         for _ in stepper.steps:  # the system makes room for a row when it is touched first
@@ -189,7 +189,7 @@ def sized(size: int, device: torch.device) -> Stepper:
     none = np.zeros(1, dtype=np.int64)
     relations = [Relation(name, USER, ITEM, none, none, size // 2, size // 2) for name in ("main", "side", "other")]
     data = [TaskData(relation.name, "ranking", relation) for relation in relations]
-    return Stepper(components(data, device, ("pmtrec", {})), steps, device)
+    return Stepper(components(data, device, ("pmtrec_inverse", {})), steps, device)
 
 
 def on_gpu(tasks: Path) -> None:
@@ -197,13 +197,13 @@ def on_gpu(tasks: Path) -> None:
     device = torch.device("cuda")
     data = load_tasks(tasks)
     for loss in ("bpr", "sampled_softmax"):
-        parts = components(data, device, ("pmtrec", {}), loss)
+        parts = components(data, device, ("pmtrec_inverse", {}), loss)
         stepper = Stepper(parts, steps_of(parts, device), device)
         milliseconds(stepper, device)
         torch.cuda.set_sync_debug_mode("error")
         stepper.step()
         torch.cuda.set_sync_debug_mode("default")
-        print(f"\nA step of PMTRec with {loss} makes no host synchronisation (torch.cuda.set_sync_debug_mode).\n")
+        print(f"\nA step of pmtrec_inverse with {loss} makes no host synchronisation (torch.cuda.set_sync_debug_mode).\n")
         with torch.profiler.profile() as profile:
             milliseconds(stepper, device)
         print(f"```\n{profile.key_averages().table(sort_by='cuda_time_total', row_limit=15)}\n```")

@@ -143,6 +143,21 @@ def test_our_own_params_are_right() -> None:
             "n_negatives, in_batch)",
         ),
         (
+            "tasks: {}",
+            "tasks: {recommendation: {from_batch: true}}",
+            "tasks.recommendation.from_batch: the batch is that of this task. Fix: remove it",
+        ),
+        (
+            "stages: []",
+            "stages: [[train.lrr]]",
+            "tune: train.lrr in stages is no key of space or methods. Fix: write one that is, or remove it",
+        ),
+        (
+            "sampler: tpe ",
+            "sampler: grid ",
+            "tune: space.train.lr is a range, which a grid does not have. Fix: list choices, or use sampler: tpe",
+        ),
+        (
             "optimizers:\n  adam: {}\n",
             "optimizers:\n",
             "optimizers.adam: missing. Fix: add the section optimizers.adam ({} for its defaults)",

@@ -10,7 +10,7 @@ from pipeline import plugins
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS, TARGETS, Examples
 from pipeline.data.relation import ITEM, USER, NodeTypes, Relation, SideTable
 from pipeline.data.task_data import TaskData, TrainingData
-from pipeline.errors import ParamsError
+from pipeline.errors import InputError, ParamsError
 from pipeline.seeding import numpy_generator
 from pipeline.task_building import build_tasks, with_placebos
 from pipeline.tasks._anchors import Partners, anchors
@@ -158,6 +158,10 @@ def test_pairs_below_the_threshold_are_left_out() -> None:
     assert pairs("co_view", min_count={"co_view": 2}) == [(0, 1), (1, 0)]
     assert pairs("co_buy") == [(0, 1), (1, 0), (2, 3), (3, 2)]
     assert pairs("co_buy", min_count={"co_buy": 2}) == [(0, 1), (1, 0)]
+    with pytest.raises(InputError, match=r"min_count\.co_buy: no pair occurs 3 times, the most frequent 2 times\. Fix: lower"):
+        pairs("co_buy", min_count={"co_buy": 3})
+    with pytest.raises(ParamsError, match=r"min_count\.rating: the pairs of this task are interactions"):
+        pairs("rating", named=["rating"], min_count={"rating": 2})
 
 
 def test_the_placebo_of_ratings_are_the_same_ratings_of_other_pairs() -> None:
@@ -168,5 +172,8 @@ def test_the_placebo_of_ratings_are_the_same_ratings_of_other_pairs() -> None:
     ratings = found.relation.values["rating"].tolist()
     assert sorted(ratings) == sorted(TRAIN.values["rating"].tolist())
     assert ratings != TRAIN.values["rating"].tolist()
+    pairs_alone = [tasks[0], TaskData("alignment_uniformity", "alignment_uniformity", TRAIN)]
+    with pytest.raises(ParamsError, match=r"placebo\.alignment_uniformity: shuffled links would be other interactions"):
+        with_placebos(pairs_alone, {"alignment_uniformity": "shuffled"}, 0)
     with pytest.raises(ParamsError, match=r"build_tasks\.placebo\.rating: rewired links would be other interactions"):
         with_placebos(tasks, {"rating": "rewired"}, 0)

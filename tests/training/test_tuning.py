@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import search_name, space_of, stages_of, start_values
-from pipeline.errors import DivergedError, ParamsError
+from pipeline.errors import DivergedError
 from pipeline.training.loop import Epoch
 from pipeline.training.tuning import Search, at_an_edge
 
@@ -135,10 +135,12 @@ def test_a_grid_is_walked_from_the_start_in_random_order_none_twice_and_goes_on(
     assert again.seen == training.seen, "the same order, however often it was interrupted"
 
 
-def test_a_grid_has_no_ranges(tmp_path: Path) -> None:
-    found = Search("x", space_of(CONFIG, "pmtrec"), {}, 3, 0, f"sqlite:///{tmp_path}/x.db", "grid")
-    with pytest.raises(ParamsError, match=r"tune\.space: a grid has no ranges \(found train\.lr\)"):
-        found.run(Training())
+def test_a_grid_that_an_override_was_written_for_goes_on_in_its_order(tmp_path: Path) -> None:
+    """What the first search has found is not the start of the second."""
+    config = read_config(GRID)
+    written = config.with_changes("office", "cagrad", {"train": {"lr": 0.1, "weight_decay": 1e-8}})
+    starts = [start_values(of, "office", "cagrad", found_before=False) for of in (config, written)]
+    assert starts[0] == starts[1] == {"train.lr": 0.01, "train.weight_decay": 1e-4}
 
 
 @pytest.mark.parametrize(("settled", "prune", "ends"), [(False, True, 12), (True, True, 10), (True, False, 12)])

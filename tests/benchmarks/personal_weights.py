@@ -8,6 +8,7 @@ unequal numbers), and Spearman's correlation of an entity's mean weight with the
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,9 @@ class Recorder:
         if combined.weights is None or step.epoch % EVERY:
             return
         main = gradients.present[0]
-        total = combined.weights[:, main].sum(dim=0)  # so that rules that keep the length compare with those that do not
-        share = combined.weights[0, main] / total.where(total > 0, 1.0)
+        # Rules that keep the length of the sum have weights that sum to the number of tasks of the row. Those of pmtrec sum to
+        # 1 with the tasks that did not touch the row, which are not among these.
+        share = combined.weights[0, main] / combined.weights[:, main].sum(dim=0).clamp(min=1.0)
         self.seen.setdefault(step.epoch, []).append((gradients.rows[main].clone(), share.double().clone()))
 
     def tables(self) -> dict[int, pd.DataFrame]:
@@ -91,6 +93,9 @@ def main() -> None:
         vars(learning)["build"] = recorder
         learned = learning.learn(tasks, split, 0, lambda _: None, **training(config, args.dataset, method)["arguments"])
         last, tables = len(learned.history), recorder.tables()
+        if not tables:
+            print(f"{method}: shorter than {EVERY} epochs, or a rule without weights", file=sys.stderr)
+            continue
         chosen = {min(tables), max(tables)} | {part // EVERY * EVERY for part in (last // 4, last // 2) if part >= EVERY}
         for epoch in sorted(chosen):
             for kind, (first, size) in recorder.offsets.items():

@@ -51,29 +51,27 @@ TASK_SETS = ("alone", "task1", "task2", "both")
 # Figure 4, Office: Recall@40 and NDCG@40.
 PAPER_ABLATIONS = {"pmtrec": (0.1474, 0.0620), "pmtrec_without_focus": (0.1395, 0.0592), "pmtrec_without_gmb": (0.1468, 0.0619)}
 ABLATIONS = (*PAPER_ABLATIONS, "pmtrec_table", "pmtrec_global", "pmtrec_inverse")
+DATASETS = ("office", "ciao", "beauty")
 SAME = 0.1  # a number within a tenth of the paper's is reproduced
 
 
-def read(projects: list[Path]) -> list[Result]:
-    """All results of some projects."""
-    results = []
-    for folder in sorted(folder for project in projects for folder in project.glob("results/*/*/*/")):
-        dataset, method, seed = folder.parts[-3:]
-        found = load_evaluation(folder)
-        results.append(Result(dataset, method, int(seed), found.metrics, found.per_user))
-    return results
+def read(projects: list[Path]) -> dict[Path, Result]:
+    """Folder of the model -> result; a training that several projects have made counts once."""
+    found: dict[str, tuple[Path, Result]] = {}
+    for project in projects:
+        for folder in sorted(project.glob("results/*/*/*/")):
+            dataset, method, seed = folder.parts[-3:]
+            evaluation = load_evaluation(folder)
+            result = Result(dataset, method, int(seed), evaluation.metrics, evaluation.per_user)
+            found.setdefault(f"{dataset}/{method}/{seed}", (project / f"models/{dataset}/{method}/{seed}", result))
+    return dict(found.values())
 
 
 def collect(projects: list[Path]) -> None:
     """Write what the page needs: a row per training, comparisons with pmtrec, validation by epoch, trials of the searches."""
     results = read(projects)
     rows, curves = [], []
-    for result in results:
-        (model,) = (
-            path
-            for project in projects
-            if (path := project / f"models/{result.dataset}/{result.method}/{result.seed}").is_dir()
-        )
+    for model, result in results.items():
         history = load_history(model).set_index("epoch")["valid/ndcg_at_20"]
         row: dict[str, Any] = {"dataset": result.dataset, "method": result.method, "seed": result.seed}
         row |= {"best epoch": history.idxmax(), "epochs": len(history), "valid ndcg@20": history.max()}
@@ -82,7 +80,9 @@ def collect(projects: list[Path]) -> None:
     pd.DataFrame(rows).to_csv(FOLDER / "results.csv", index=False)
     names = ["dataset", "method", "seed", "epoch", "valid ndcg@20"]
     pd.DataFrame(curves, columns=names).to_csv(FOLDER / "curves.csv", index=False)
-    compared = [result for result in results if "_" not in result.dataset]
+    # The methods of one table are compared with each other; variants of one seed and other sets of tasks are not among them.
+    listed = {"single_task", *PAPER, *ABLATIONS}
+    compared = [result for result in results.values() if result.method in listed and result.dataset in DATASETS]
     board = leader_board(compared, "ndcg@20", "pmtrec", "pmtrec")
     columns = ["dataset", "method", "n_seeds", "difference", "low", "high", "relative", "p", "p_seeds", "effect", "ahead"]
     board[columns].dropna(subset="difference").to_csv(FOLDER / "comparisons.csv", index=False, float_format="%.4g")
@@ -123,7 +123,7 @@ def tables() -> dict[str, str]:
     """Name on the page -> Markdown."""
     results = pd.read_csv(FOLDER / "results.csv")
     comparisons = pd.read_csv(FOLDER / "comparisons.csv")
-    found = {f"table2 {dataset}": _table2(results, comparisons, dataset) for dataset in ("office", "ciao", "beauty")}
+    found = {f"table2 {dataset}": _table2(results, comparisons, dataset) for dataset in DATASETS}
     found |= {"table3": _table3(results), "ablations": _ablations(results, comparisons), "settings": _settings()}
     found |= {name: _sensitivity(results, name) for name in ("alpha", "tau")}
     return found
@@ -193,7 +193,7 @@ def _table3(results: pd.DataFrame) -> str:
 
 def _ablations(results: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     rows = []
-    for dataset in ("office", "ciao", "beauty"):
+    for dataset in DATASETS:
         for method in ABLATIONS:
             seeds = _of(results, dataset, method)
             if seeds.empty:
@@ -201,7 +201,10 @@ def _ablations(results: pd.DataFrame, comparisons: pd.DataFrame) -> str:
             mean, spread = seeds[["recall@40", "ndcg@40"]].mean(), seeds[["recall@40", "ndcg@40"]].std()
             cells = [f"{_short(mean[name])} ± {_short(spread[name])}" for name in ("recall@40", "ndcg@40")]
             paper = PAPER_ABLATIONS.get(method) if dataset == "office" else None
-            known = "-" if paper is None else f"{_short(paper[0])} / {_short(paper[1])}"
+            known = "-"
+            if paper is not None:
+                gaps = [f"{mean[name] / value - 1:+.0%}" for name, value in zip(("recall@40", "ndcg@40"), paper, strict=True)]
+                known = f"{_short(paper[0])} / {_short(paper[1])} ({gaps[0]}, {gaps[1]})"
             test = comparisons[(comparisons["dataset"] == dataset) & (comparisons["method"] == method)]
             p = (
                 ["-"] * 3

@@ -15,6 +15,7 @@ from pipeline.config.run_config import read_config
 from pipeline.inspection.profile import relations_of, summary
 from stages import inspect_data
 from tests import architecture
+from tests.benchmarks import reproduction
 from tests.project import Project
 from tests.real import PUBLIC, read_real, skip_unless_at_hand
 from tests.sources import ROOT
@@ -91,6 +92,22 @@ def test_the_settings_that_a_page_shows_are_accepted(tmp_path: Path) -> None:
     config = read_config(tmp_path / "params.yaml")
     list(checked_files(config))
     assert config.datasets == ("lastfm", "lastfm_placebo")
+
+
+def test_the_tables_of_the_reproduction_are_what_its_results_say() -> None:
+    """`python -m tests.benchmarks.reproduction write` makes them anew."""
+    page = reproduction.PAGE.read_text(encoding="utf-8")
+    for name, table in reproduction.tables().items():
+        assert f"<!-- {name} -->\n{table}\n<!-- end -->" in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in (ROOT / "docs").glob("*/**/*.yaml") if "_build" not in path.parts),
+    ids=lambda path: path.name,
+)
+def test_the_params_files_of_the_docs_are_right(path: Path) -> None:
+    list(checked_files(read_config(path)))
 
 
 def test_the_picture_of_the_rooms_is_what_the_code_says() -> None:

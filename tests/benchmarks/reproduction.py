@@ -52,6 +52,7 @@ TASK_SETS = ("alone", "task1", "task2", "both")
 PAPER_ABLATIONS = {"pmtrec": (0.1474, 0.0620), "pmtrec_without_focus": (0.1395, 0.0592), "pmtrec_without_gmb": (0.1468, 0.0619)}
 ABLATIONS = (*PAPER_ABLATIONS, "pmtrec_table", "pmtrec_global", "pmtrec_inverse")
 DATASETS = ("office", "ciao", "beauty")
+CONTROLS = tuple(f"office_{name}" for name in ("biases", "long", "no_decay", "own", "positives", "sum"))
 SAME = 0.1  # a number within a tenth of the paper's is reproduced
 
 
@@ -125,7 +126,7 @@ def tables() -> dict[str, str]:
     comparisons = pd.read_csv(FOLDER / "comparisons.csv")
     found = {f"table2 {dataset}": _table2(results, comparisons, dataset) for dataset in DATASETS}
     found |= {"table3": _table3(results), "ablations": _ablations(results, comparisons), "settings": _settings()}
-    found |= {name: _sensitivity(results, name) for name in ("alpha", "tau")}
+    found |= {name: _sensitivity(results, name) for name in ("alpha", "tau")} | {"controls": _controls(results)}
     return found
 
 
@@ -225,6 +226,19 @@ def _sensitivity(results: pd.DataFrame, option: str) -> str:
         found[value] = [f"{value:g}", *quality, f"{seeds['best epoch'].median():.0f}", f"{seeds['epochs'].median():.0f}"]
     header = [option, "validation N@20", "R@40", "N@20", "best epoch", "epochs"]
     return _rows(header, [found[value] for value in sorted(found)])
+
+
+def _controls(results: pd.DataFrame) -> str:
+    """NDCG@20, a row per control."""
+    methods = ("single_task", "equal_weights", "random_weights", "pmtrec")
+    rows = []
+    for dataset in ("office", *sorted({name for name in results["dataset"] if name.startswith(CONTROLS)})):
+        first = [_of(results, dataset, method).query("seed == 0") for method in methods]
+        cells = [
+            f"{_short(seed['ndcg@20'].mean())} ({seed['best epoch'].median():.0f})" if len(seed) else "-" for seed in first
+        ]
+        rows.append([f"`{dataset}`", *cells])
+    return _rows(["seed 0, N@20 (best epoch)", *(f"`{method}`" for method in methods)], rows)
 
 
 def _settings() -> str:

@@ -52,7 +52,7 @@ def build_tasks(
         if (task := kind.build(data)) is not None:
             found[name] = task
     for name, least in (min_count or {}).items():
-        if name in found:
+        if name in found and name not in leave_out:
             found[name] = _frequent(found[name], least)
     main: TaskData = plugins.load("tasks", plugins.MAIN_TASK).build(data)
     return [main, *(found[name] for name in sorted(found) if name not in leave_out and not _is_empty(found[name]))]

@@ -10,14 +10,13 @@ import optuna
 
 from pipeline.artifacts import check_folder, dvc_hash
 from pipeline.config.run_config import RunConfig
-from pipeline.config.search import search_name, stages_of, start_values, training_with
+from pipeline.config.search import before_search, search_name, stages_of, start_values, training_with
 from pipeline.data.storage import load_split, load_tasks
-from pipeline.tracking.nested_runs import log_search
 from pipeline.training.learning import learn, learn_baseline
 from pipeline.training.loop import Epoch
 from pipeline.training.tuning import Search, Trial, at_an_edge
 
-__all__ = ["Found", "log_found", "search"]
+__all__ = ["Found", "search"]
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +47,11 @@ def search(args: argparse.Namespace, config: RunConfig, dataset: str, method: st
     processed, tasks = check_folder(args.processed / dataset), check_folder(args.tasks / dataset)
     split, data, seed = load_split(processed), load_tasks(tasks), config.tune.seed
     content = dvc_hash(processed) + dvc_hash(tasks)
-    best = start_values(config, dataset, method, found_before=False)
+    plain = before_search(config, dataset, method)
+    best: dict[str, Any] = {}
 
     def train(values: Mapping[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
-        found = training_with(config, dataset, method, {**best, **values})
+        found = training_with(plain, dataset, method, {**best, **values})
         if found["kind"] == "baselines":
             learn_baseline(split, seed, on_epoch, **found["arguments"])
         else:
@@ -59,20 +59,16 @@ def search(args: argparse.Namespace, config: RunConfig, dataset: str, method: st
 
     stages = []
     # A grid begins where it began at first, so that its order does not change by what it finds.
-    start = start_values(config, dataset, method, found_before=config.tune.sampler != "grid")
+    start = start_values(plain if config.tune.sampler == "grid" else config, dataset, method)
     for space, n_trials in stages_of(config, method):
-        others = {key: value for key, value in best.items() if key not in space}
-        name = search_name(config, dataset, method, content, space, others)
+        name = search_name(plain, dataset, method, content, space, best)
         first = {key: start[key] for key in space if key in start}
         trials = Search(name, space, first, n_trials, seed, args.storage, config.tune.sampler, config.tune.prune).run(train)
+        if len(trials) < n_trials:
+            log.info(
+                "%s/%s: the grid has %d points, all tried (%d trials were asked for)", dataset, method, len(trials), n_trials
+            )
         found = max(trials, key=lambda trial: trial.valid_ndcg)
         stages.append(Found(name, trials, found, at_an_edge(space, found.values)))
         best |= found.values
     return stages
-
-
-def log_found(dataset: str, method: str, found: Found) -> None:
-    """Log a stage of a search to MLflow."""
-    best = {"valid_ndcg": found.best.valid_ndcg, **found.best.values, "at_an_edge": ", ".join(found.edges) or "none"}
-    log_search(dataset, method, found.name, [(t.values, t.history, t.state) for t in found.trials], best)
-    log.info("%s/%s: %s", dataset, method, ", ".join(f"{key} {value}" for key, value in best.items()))

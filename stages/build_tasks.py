@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     tasks = build_tasks(train, sides, chosen["leave_out"], load_features(folder), **asked)
     if absent := set(chosen["named"]) - {task.name for task in tasks} - set(chosen["leave_out"]):
         log.info("not built, as the data set lacks what they need: %s (section tasks)", ", ".join(sorted(absent)))
+    if idle := ({*chosen["min_count"], *chosen["placebo"]}) - {task.name for task in tasks}:
+        log.warning("min_count and placebo change nothing of tasks that are not built: %s", ", ".join(sorted(idle)))
     with new_folder(args.out) as out:
         save_tasks(out, with_placebos(tasks, chosen["placebo"], chosen["placebo_seed"]), code_of)
 

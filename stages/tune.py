@@ -4,10 +4,9 @@ Not a DAG stage: `dvc repro` then retrains what has changed. Trials are stored i
 """
 
 import argparse
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import logging
+from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 
 import optuna
@@ -16,10 +15,13 @@ from pipeline.artifacts import locked
 from pipeline.config.override_file import write_override
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import nested, space_of
-from pipeline.errors import MachineError, ParamsError, closest
-from stages._parent import end_with_parent
-from stages._search import Found, log_found, search
+from pipeline.errors import InputError, ParamsError, closest
+from pipeline.tracking.nested_runs import log_search
+from stages._search import Found, search
+from stages._side_by_side import side_by_side
 from stages._stage import parser, run
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,7 +34,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = read_config(args.params)
         if unknown := [name for name in args.methods or () if name not in config.method_sections]:
             raise ParamsError(f"--methods: there is no {unknown[0]!r}.{closest(unknown[0], list(config.method_sections))}")
-        optuna.storages.get_storage(args.storage)  # before two processes would each make its tables
+        try:
+            optuna.storages.get_storage(args.storage)  # before two processes would each make its tables
+        except Exception as error:  # each kind of database has errors of its own
+            problem = str(error).splitlines()[0]
+            raise InputError(f"--storage: cannot be opened: {problem}. Fix: write sqlite:///tuning.db") from error
         # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
         waits = {
             (dataset, method): (config.source(dataset) != dataset, len(config.lineage(method)))
@@ -40,36 +46,28 @@ def main(argv: Sequence[str] | None = None) -> None:
             for method in args.methods or config.methods
             if space_of(config, method)
         }
+        if not waits:
+            raise ParamsError(
+                f"{args.params}: tune: there is no key to search for these methods. Fix: add some to tune.methods"
+            )
         for _, wave in groupby(sorted(waits, key=waits.__getitem__), key=waits.__getitem__):
-            for dataset, method, stages in _searched(args, read_config(args.params), list(wave)):
+            work = partial(_search, args, read_config(args.params))
+            for (dataset, method), stages in side_by_side(work, list(wave), args.jobs):
                 for place, found in enumerate(stages):
-                    log_found(dataset, method if len(stages) == 1 else f"{method}/stage {place}", found)
+                    _log_found(dataset, method if len(stages) == 1 else f"{method}/stage {place}", found)
                 best = {key: value for found in stages for key, value in found.best.values.items()}
                 write_override(args.params, dataset, method, nested(best))
 
 
-def _searched(
-    args: argparse.Namespace, config: RunConfig, wave: list[tuple[str, str]]
-) -> Iterator[tuple[str, str, list[Found]]]:
-    """Data set, method and what was found, as the searches end."""
-    if args.jobs == 1:
-        yield from ((*place, search(args, config, *place)) for place in wave)
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.jobs, mp_context=spawn, initializer=end_with_parent) as pool:
-        running = {pool.submit(search, args, config, *place): place for place in wave}
-        try:
-            for done in as_completed(running):
-                yield (*running[done], done.result())
-        except BrokenProcessPool as error:
-            raise MachineError(
-                "tune: a search was killed, perhaps for want of memory. Fix: run again with fewer --jobs"
-            ) from error
-        except BaseException:  # also of a signal: the pool would wait until the trainings that run are over
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            raise
+def _search(args: argparse.Namespace, config: RunConfig, place: tuple[str, str]) -> list[Found]:
+    return search(args, config, *place)
+
+
+def _log_found(dataset: str, method: str, found: Found) -> None:
+    """To MLflow."""
+    best = {"valid_ndcg": found.best.valid_ndcg, **found.best.values, "at_an_edge": ", ".join(found.edges) or "none"}
+    log_search(dataset, method, found.name, [(t.values, t.history, t.state) for t in found.trials], best)
+    log.info("%s/%s: %s", dataset, method, ", ".join(f"{key} {value}" for key, value in best.items()))
 
 
 if __name__ == "__main__":

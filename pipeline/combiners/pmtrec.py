@@ -14,6 +14,7 @@ from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weig
 __all__ = ["PMTRec"]
 
 _LARGEST = 1e30  # of alpha^s, and of a norm after it: finite in float32, and far beyond what a softmax can tell apart
+_SMALLEST = 1e-30  # tau, so that it is not 0 in float32
 _FOCUSED = 0.9  # mean weight of the main task from which the training counts as focused on it
 
 
@@ -37,7 +38,7 @@ class PMTRec(Combiner):
         tasks: Task names, main task first.
         tables: Node type -> number of nodes.
         alpha: Base of Task Focusing; >= 1. 1: no Task Focusing.
-        tau: Temperature of the softmax; > 0. Large: equal weights. Small: the task with the longest gradient alone.
+        tau: Temperature of the softmax; >= 1e-30. Large: equal weights. Small: the task with the longest gradient alone.
         granularity: What shares one set of weights: ``"entity"``: each user or item; ``"table"``: all users, all items, ...;
             ``"global"``: all rows (no personalisation).
         mask_absent: Whether tasks that did not touch e are left out of its softmax.
@@ -72,8 +73,8 @@ class PMTRec(Combiner):
         super().__init__(tasks, tables)
         if not alpha >= 1:
             raise ValueError(f"alpha must be >= 1, found {alpha}")
-        if not tau > 0:
-            raise ValueError(f"tau must be > 0, found {tau}")
+        if not tau >= _SMALLEST:
+            raise ValueError(f"tau must be >= {_SMALLEST:g}, found {tau}")
         self.alpha, self.tau, self.granularity = alpha, tau, granularity
         self.mask_absent, self.comparable_norms, self.weights, self.focus = mask_absent, comparable_norms, weights, focus
         self.register_buffer("main_weights", torch.zeros(2))  # their sum over the steps of an epoch, and the number of steps

@@ -13,6 +13,7 @@ from pipeline.config.dataset_record import dataset_record
 from pipeline.config.plugin_options import method_of, plugin_of
 from pipeline.config.run_config import RunConfig
 from pipeline.config.trial_build import TrialBuild
+from pipeline.errors import ParamsError
 from pipeline.fingerprint import fingerprint
 from pipeline.metrics.base import is_lower_better, needs
 
@@ -63,6 +64,12 @@ def _of_dataset(config: RunConfig, dataset: str, trial: TrialBuild) -> Iterator[
     build_tasks = of_dataset.build_tasks.model_dump(mode="json") | {"named": sorted(of_dataset.tasks)}
     yield f"{dataset}/build_tasks.json", {"arguments": build_tasks, "code": _code("stages.build_tasks", *tasks)}
     for method in config.methods:
+        named = set(config.resolved(dataset, method).tasks) - set(of_dataset.tasks)
+        if unbuilt := [name for name in sorted(named) if name in kinds and plugins.load("tasks", name).opt_in]:
+            place = f"{config.path}: overrides.{dataset}.methods.{method}.tasks.{unbuilt[0]}"
+            raise ParamsError(
+                f"{place}: is built for all methods or none. Fix: name it in tasks, or in overrides.{dataset}.tasks"
+            )
         found = training(config, dataset, method, trial)
         modules = [plugins.module_of(kind, name) for kind, name in found.pop("plug_ins")]
         yield f"{dataset}/methods/{method}.json", {**found, "code": _code("stages.train", *modules)}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pipeline import plugins
 from pipeline.config.overrides import LIKE
 from pipeline.errors import closest
+from pipeline.search_space import Range
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig
@@ -37,6 +38,22 @@ def name_problems(config: "RunConfig") -> list[str]:
         f"{config.place('baselines', name)}: combiners has a method of this name. Fix: choose another"
         for name in config.baselines
         if name in config.combiners
+    ]
+    found += [
+        f"{config.place('custom', name, 'relations', relation)}: this name is that of another task. Fix: choose another"
+        for name, described in config.custom.items()
+        for relation in described.relations
+        if relation in plugins.side_tasks() and plugins.load("tasks", relation).opt_in
+    ]
+    spaces = {
+        "space": config.tune.space,
+        **{f"methods.{name}": of for name, of in config.tune.methods.items() if name in config.methods},
+    }
+    found += [
+        f"{config.place('tune', place, key)}: a grid has no ranges. Fix: list choices, or use sampler: tpe"
+        for place, space in spaces.items()
+        for key, of in space.items()
+        if config.tune.sampler == "grid" and isinstance(of, Range)
     ]
     return found + [
         f"{config.place('custom', name)}: this name belongs to a built-in data set. Fix: choose another"

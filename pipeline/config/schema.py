@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 import pydantic
 from pydantic import Field
 
-from pipeline.search_space import Choices, Range
+from pipeline.search_space import RangeOrChoices
 from pipeline.strict_model import StrictModel
 
 __all__ = ["BuildTasks", "Compare", "Evaluate", "OneOrMore", "Preprocess", "TaskSettings", "Train", "Tune"]
@@ -76,7 +76,7 @@ class Train(StrictModel):
     dim: Annotated[int, Field(ge=1)]
     optimizer: str
     lr: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0, le=1e6)]
     batch_size: Annotated[int, Field(ge=1)]
     negatives: Literal["uniform", "popularity", "hard"]
     epochs: Annotated[int, Field(ge=1)]
@@ -134,8 +134,8 @@ class Tune(StrictModel):
     sampler: Literal["tpe", "grid"]
     prune: bool
     stages: Listed[Listed[KeyPath]]
-    space: dict[KeyPath, Range | Choices]
-    methods: dict[str, dict[KeyPath, Range | Choices]]
+    space: dict[KeyPath, RangeOrChoices]
+    methods: dict[str, dict[KeyPath, RangeOrChoices]]
 
     @pydantic.model_validator(mode="after")
     def _searchable(self) -> "Tune":
@@ -143,9 +143,6 @@ class Tune(StrictModel):
         known = {key for space in spaces.values() for key in space}
         if unknown := [key for stage in self.stages for key in stage if key not in known]:
             raise ValueError(f"{unknown[0]} in stages is no key of space or methods. Fix: write one that is, or remove it")
-        ranges = [f"{place}.{key}" for place, space in spaces.items() for key, of in space.items() if isinstance(of, Range)]
-        if self.sampler == "grid" and ranges:
-            raise ValueError(f"{ranges[0]} is a range, which a grid does not have. Fix: list choices, or use sampler: tpe")
         if self.trials < len(self.stages) + 1:
             raise ValueError(f"{self.trials} trials are too few for {len(self.stages)} stages and a rest. Fix: raise trials")
         return self

@@ -7,13 +7,13 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.config.arguments import Training, training
-from pipeline.config.overrides import flat
+from pipeline.config.overrides import Changes, flat
 from pipeline.config.plugin_options import method_of
 from pipeline.config.run_config import RunConfig
 from pipeline.fingerprint import fingerprint
 from pipeline.search_space import Range, Space
 
-__all__ = ["nested", "search_name", "space_of", "stages_of", "start_values", "training_with"]
+__all__ = ["before_search", "nested", "search_name", "space_of", "stages_of", "start_values", "training_with"]
 
 
 def space_of(config: RunConfig, method: str) -> Space:
@@ -33,16 +33,25 @@ def stages_of(config: RunConfig, method: str) -> list[tuple[Space, int]]:
     return [(part, each + (place < more)) for place, part in enumerate(parts)]
 
 
-def start_values(config: RunConfig, dataset: str, method: str, *, found_before: bool = True) -> dict[str, Any]:
-    """Current values of the keys of the space, except those left at their defaults or not among the choices.
+def before_search(config: RunConfig, dataset: str, method: str) -> RunConfig:
+    """The params without what an earlier search has written for a method on a data set."""
+    override = config.overrides.get(dataset)
+    if override is None or method not in override.methods:
+        return config
+    space = space_of(config, method)
+    left = {
+        key: value
+        for key, value in flat(override.methods[method].model_dump(exclude_defaults=True)).items()
+        if key not in space
+    }
+    methods = {**override.methods, method: Changes.model_validate(nested(left))}
+    changed = override.model_copy(update={"methods": methods})
+    return config.model_copy(update={"overrides": {**config.overrides, dataset: changed}})
 
-    Args:
-        config: As it stands in the file.
-        dataset: A name in ``datasets``.
-        method: A name in ``methods``.
-        found_before: Whether what an earlier search has written for the method counts, or the sections alone.
-    """
-    found = flat(config.resolved(dataset, method if found_before else None).model_dump(exclude={"custom", "overrides", "tune"}))
+
+def start_values(config: RunConfig, dataset: str, method: str) -> dict[str, Any]:
+    """Current values of the keys of the space, except those left at their defaults or not among the choices."""
+    found = flat(config.resolved(dataset, method).model_dump(exclude={"custom", "overrides", "tune"}))
     space = space_of(config, method)
     return {
         key: found[key] for key, of in space.items() if key in found and (isinstance(of, Range) or found[key] in of.choices)
@@ -60,12 +69,12 @@ def search_name(
     """A search with other data, fixed settings, space, way to search or code is a different search.
 
     Args:
-        config: As it stands in the file.
+        config: Without what an earlier search has written for the method (see ``before_search``).
         dataset: A name in ``datasets``.
         method: A name in ``methods``.
         data: Identifies the content of the data set, split and tasks included.
         space: What is searched.
-        others: Values of the keys of its other stages.
+        others: What its earlier stages have found; keys of later ones have the values of ``config``.
     """
     # The searched keys get constant values, because the search itself writes its result to params.yaml.
     fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in space.items()}

@@ -14,6 +14,7 @@ from pipeline.seeding import torch_generator
 
 __all__ = ["NGCF"]
 
+_MOST_LAYERS = 100
 _SLOPE = 0.2  # of the rectifier below 0, as in the authors' code
 
 
@@ -28,7 +29,7 @@ class NGCF(Encoder):
         relations: One per task, main task first; the main task's pairs are the edges of the graph.
         dim: Length of a layer.
         generator: Random generator of the initial values.
-        layers: Number of propagation layers; >= 1.
+        layers: Number of propagation layers; in 1..100.
         dropout: Fraction of the numbers of a layer dropped in each training step; in [0, 1).
         init: See ``Init``.
         init_std: Standard deviation of ``init: normal``; > 0.
@@ -52,8 +53,8 @@ class NGCF(Encoder):
         init_std: float = 0.1,
     ) -> None:
         super().__init__(nodes)
-        if layers < 1:
-            raise ValueError(f"layers must be >= 1, found {layers}")
+        if not 1 <= layers <= _MOST_LAYERS:
+            raise ValueError(f"layers must be in 1..{_MOST_LAYERS}, found {layers}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), found {dropout}")
         self.layers, self.dropout = layers, dropout

@@ -7,6 +7,7 @@ from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.pairs import as_pairs
 from pipeline.data.relation import NodeTypes, Numbers
 from pipeline.data.task_data import TaskData, TrainingData
+from pipeline.errors import InputError
 from pipeline.seeding import numpy_generator
 from pipeline.tasks._anchors import Partners, anchors
 from pipeline.tasks.base import Draw, Negatives, Sampler, TaskType
@@ -17,13 +18,9 @@ _MAX_ROUNDS = 20  # draws of an item of another category; what still shares one 
 
 
 def _build(data: TrainingData) -> TaskData | None:
-    """Memberships from the side table ``category`` (item, category), of categories with several items."""
+    """Memberships from the side table ``category`` (item, category)."""
     links = data.sides.get("category")
-    if links is None:
-        return None
-    pairs = as_pairs("same_category", links, "membership")
-    several = np.bincount(pairs.tails, minlength=pairs.n_tails) > 1
-    return TaskData("same_category", "same_category", pairs.only(several[pairs.tails]))
+    return None if links is None else TaskData("same_category", "same_category", as_pairs("same_category", links, "membership"))
 
 
 class _Sampler(Sampler):
@@ -42,6 +39,12 @@ class _Sampler(Sampler):
         relation = task.relation
         if relation is None or relation.n_edges == 0:
             raise ValueError(f"{task.name}: there are no pairs to sample from")
+        several = (
+            np.bincount(relation.tails, minlength=relation.n_tails) > 1
+        )  # fewer than were built, after build_tasks.min_count
+        relation = relation.only(several[relation.tails])
+        if relation.n_edges == 0:
+            raise InputError(f"{task.name}: no category has two items. Fix: leave the task out, or lower build_tasks.min_count")
         self._relation = relation
         self._categories = Partners(relation.heads, relation.tails, relation.n_heads)
         self._items = Partners(relation.tails, relation.heads, relation.n_tails)

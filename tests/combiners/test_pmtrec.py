@@ -140,7 +140,7 @@ def test_without_focus_there_is_nothing_to_wait_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"alpha": 0.9}, "alpha must be >= 1, found 0.9"), ({"tau": 0}, "tau must be > 0, found 0")]
+    ("options", "message"), [({"alpha": 0.9}, "alpha must be >= 1, found 0.9"), ({"tau": 0}, "tau must be >= 1e-30, found 0")]
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

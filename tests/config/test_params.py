@@ -155,7 +155,23 @@ def test_our_own_params_are_right() -> None:
         (
             "sampler: tpe ",
             "sampler: grid ",
-            "tune: space.train.lr is a range, which a grid does not have. Fix: list choices, or use sampler: tpe",
+            "tune.space.train.lr: a grid has no ranges. Fix: list choices, or use sampler: tpe",
+        ),
+        (
+            "train.lr: {low: 1e-3, high: 2e-2, log: true}",
+            "train.lr: {low: 0.1, high: 0.01}",
+            "tune.space.train.lr: must be a range with finite low < high, and with low > 0 if log is true "
+            "(found {'low': 0.1, 'high': 0.01}). Fix: change it",
+        ),
+        (
+            "train.lr: {low: 1e-3, high: 2e-2, log: true}",
+            "train.lr: {lo: 0.1, high: 0.01}",
+            "tune.space.train.lr.lo: unknown key. Fix: write 'low' (valid: low, high, log, choices)",
+        ),
+        (
+            "train.lr: {low: 1e-3, high: 2e-2, log: true}",
+            "train.lr: {choices: [0.1, 0.1]}",
+            "tune.space.train.lr.choices: must be a list without duplicates (found [0.1, 0.1]). Fix: change it",
         ),
         (
             "optimizers:\n  adam: {}\n",

@@ -48,7 +48,7 @@ def test_dropout_is_for_training_alone() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": 0}, "layers must be >= 1, found 0"),
+        ({"layers": 0}, r"layers must be in 1\.\.100, found 0"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), found 1.0"),
         ({"init_std": 0.0}, "init_std must be > 0, found 0.0"),
     ],

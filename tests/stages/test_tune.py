@@ -1,3 +1,4 @@
+import difflib
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path
     project.run(tune.main, *storage, params="params.yaml", processed="processed", tasks="tasks")
 
     text = (tmp_path / "params.yaml").read_text()
-    assert text.startswith(before.rstrip("\n")), "comments and all else stay as they were"
+    assert not [line for line in difflib.ndiff(before.splitlines(), text.splitlines()) if line.startswith("- ")], "all stays"
     found = read_config(tmp_path / "params.yaml").resolved("demo", "ease")
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     (experiment,) = [e for e in client.search_experiments() if e.name == "pmtrec-demo"]

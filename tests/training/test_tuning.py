@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.run_config import RunConfig, read_config
-from pipeline.config.search import search_name, space_of, stages_of, start_values
+from pipeline.config.search import before_search, search_name, space_of, stages_of, start_values
 from pipeline.errors import DivergedError
 from pipeline.training.loop import Epoch
 from pipeline.training.tuning import Search, at_an_edge
@@ -139,7 +139,7 @@ def test_a_grid_that_an_override_was_written_for_goes_on_in_its_order(tmp_path: 
     """What the first search has found is not the start of the second."""
     config = read_config(GRID)
     written = config.with_changes("office", "cagrad", {"train": {"lr": 0.1, "weight_decay": 1e-8}})
-    starts = [start_values(of, "office", "cagrad", found_before=False) for of in (config, written)]
+    starts = [start_values(before_search(of, "office", "cagrad"), "office", "cagrad") for of in (config, written)]
     assert starts[0] == starts[1] == {"train.lr": 0.01, "train.weight_decay": 1e-4}
 
 
@@ -177,7 +177,7 @@ def test_a_stage_is_another_search_where_other_stages_have_other_values() -> Non
     written = config.with_changes("office", "pmtrec", {"train": {"lr": 0.5}, "combiners": {"pmtrec": {"alpha": 1.2}}})
     for space in (first, second):
         before, after = (
-            search_name(of, "office", "pmtrec", "data", space, start_values(of, "office", "pmtrec", found_before=False))
+            search_name(before_search(of, "office", "pmtrec"), "office", "pmtrec", "data", space, {})
             for of in (config, written)
         )
         assert before == after, "what a search has written does not make it another one"

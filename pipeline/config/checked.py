@@ -12,6 +12,7 @@ from pipeline.config.arguments import preprocess_arguments, training
 from pipeline.config.dataset_record import dataset_record
 from pipeline.config.plugin_options import method_of, plugin_of
 from pipeline.config.run_config import RunConfig
+from pipeline.config.search import check_spaces
 from pipeline.config.trial_build import TrialBuild
 from pipeline.errors import ParamsError
 from pipeline.fingerprint import fingerprint
@@ -36,6 +37,7 @@ def checked_files(config: RunConfig) -> Iterator[File]:
             trial.check(kind, plugin_of(config, kind, name), config.place(kind, name))
     for method in config.methods:  # what is wrong in a section itself is not blamed on an override of the first data set
         training(config, None, method, trial)
+    check_spaces(config, trial)
     for dataset in config.datasets:
         yield from _of_dataset(config, dataset, trial)
     evaluate = {**config.evaluate.model_dump(mode="json"), "threads": config.train.threads}

@@ -10,10 +10,12 @@ from pipeline.config.arguments import Training, training
 from pipeline.config.overrides import Changes, flat
 from pipeline.config.plugin_options import method_of
 from pipeline.config.run_config import RunConfig
+from pipeline.config.trial_build import TrialBuild
+from pipeline.errors import ParamsError
 from pipeline.fingerprint import fingerprint
 from pipeline.search_space import Range, Space
 
-__all__ = ["before_search", "nested", "search_name", "space_of", "stages_of", "start_values", "training_with"]
+__all__ = ["before_search", "check_spaces", "nested", "search_name", "space_of", "stages_of", "start_values", "training_with"]
 
 
 def space_of(config: RunConfig, method: str) -> Space:
@@ -84,6 +86,24 @@ def search_name(
     around += [trained["arguments"], config.tune.seed, fingerprint("stages.train", *modules)]
     digest = hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()
     return f"{dataset}/{method}/{digest[:12]}"
+
+
+def check_spaces(config: RunConfig, trial: TrialBuild) -> None:
+    """Build every choice and both ends of every range of the methods in use, so that a search does not end in the middle.
+
+    Raises:
+        ParamsError: If a value is refused.
+    """
+    dataset = config.datasets[0]
+    for method in config.methods:
+        for key, of in space_of(config, method).items():
+            for value in (of.low, of.high) if isinstance(of, Range) else of.choices:
+                try:
+                    training(config.with_changes(dataset, method, nested({key: value})), dataset, method, trial)
+                except ParamsError as error:
+                    raise ParamsError(
+                        f"{config.place('tune')}: {key}: {value!r} is no value of {method}: {error.problems[0]}"
+                    ) from error
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

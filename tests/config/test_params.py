@@ -169,6 +169,13 @@ def test_our_own_params_are_right() -> None:
             "tune.space.train.lr.lo: unknown key. Fix: write 'low' (valid: low, high, log, choices)",
         ),
         (
+            "combiners.pmtrec.alpha: {low: 1.0, high: 1.2}",
+            "combiners.pmtrec.alpha: {choices: [1.1, 0.9]}",
+            "tune: combiners.pmtrec.alpha: 0.9 is no value of pmtrec: {path}: "
+            "overrides.demo.methods.pmtrec.combiners.pmtrec.alpha must be >= 1, found 0.9. Fix: change it (for demo/pmtrec, after "
+            "overrides and tune.space)",
+        ),
+        (
             "train.lr: {low: 1e-3, high: 2e-2, log: true}",
             "train.lr: {choices: [0.1, 0.1]}",
             "tune.space.train.lr.choices: must be a list without duplicates (found [0.1, 0.1]). Fix: change it",
@@ -189,7 +196,7 @@ def test_a_fault_is_one_line_that_names_the_key(tmp_path: Path, old: str, new: s
     path = changed(tmp_path, old, new)
     with pytest.raises(ParamsError) as refused:
         read_whole(path)
-    assert f"{path}: {line}" in str(refused.value).splitlines()
+    assert f"{path}: {line.replace('{path}', str(path))}" in str(refused.value).splitlines()
 
 
 @pytest.mark.parametrize("name", ["a b; touch x", "../up", "Pmtrec", "a'b"])

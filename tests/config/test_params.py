@@ -172,8 +172,8 @@ def test_our_own_params_are_right() -> None:
             "combiners.pmtrec.alpha: {low: 1.0, high: 1.2}",
             "combiners.pmtrec.alpha: {choices: [1.1, 0.9]}",
             "tune: combiners.pmtrec.alpha: 0.9 is no value of pmtrec: {path}: "
-            "overrides.demo.methods.pmtrec.combiners.pmtrec.alpha must be >= 1, found 0.9. Fix: change it (for demo/pmtrec, after "
-            "overrides and tune.space)",
+            "overrides.demo.methods.pmtrec.combiners.pmtrec.alpha must be >= 1, found 0.9. Fix: change it (for demo/pmtrec, "
+            "after overrides and tune.space)",
         ),
         (
             "train.lr: {low: 1e-3, high: 2e-2, log: true}",

@@ -148,6 +148,12 @@ def _short(value: float) -> str:
     return f"{value:.4f}".lstrip("0")
 
 
+def _spread(seeds: pd.DataFrame, name: str) -> str:
+    """Mean, and the standard deviation where there are several seeds."""
+    mean = _short(seeds[name].mean())
+    return f"{mean} ± {_short(seeds[name].std())}" if len(seeds) > 1 else mean
+
+
 def _table2(results: pd.DataFrame, comparisons: pd.DataFrame, dataset: str) -> str:
     """Ours, and below it the paper's, where it has any."""
     rows = []
@@ -155,13 +161,11 @@ def _table2(results: pd.DataFrame, comparisons: pd.DataFrame, dataset: str) -> s
         seeds = _of(results, dataset, method)
         if seeds.empty:
             continue
-        mean, spread = seeds[METRICS].mean(), seeds[METRICS].std()
+        mean = seeds[METRICS].mean()
         test = comparisons[(comparisons["dataset"] == dataset) & (comparisons["method"] == method)]
         against = "-" if test.empty else f"{test['relative'].iloc[0]:+.1%}"
         p = ["-", "-"] if test.empty else [f"{test[name].iloc[0]:.2g}" for name in ("p", "p_seeds")]
-        cells = [
-            _short(mean[name]) + (f" ± {_short(spread[name])}" if name in ("recall@20", "ndcg@20") else "") for name in METRICS
-        ]
+        cells = [_spread(seeds, name) if name in ("recall@20", "ndcg@20") else _short(mean[name]) for name in METRICS]
         rows.append([f"`{method}`", *cells, against, *p, f"{seeds['best epoch'].median():.0f}"])
         if dataset == "office" and method in PAPER:
             paper = dict(zip(METRICS, PAPER[method], strict=True))
@@ -185,10 +189,10 @@ def _table3(results: pd.DataFrame) -> str:
                 seeds = _of(results, "office", "single_task" if tasks == "alone" else "pmtrec")
             if seeds.empty:
                 continue
-            mean, spread = seeds[["recall@20", "ndcg@20"]].mean(), seeds[["recall@20", "ndcg@20"]].std()
+            mean = seeds[["recall@20", "ndcg@20"]].mean()
             cells = []
             for name, known in (("recall@20", recall), ("ndcg@20", ndcg)):
-                cells += [f"{_short(mean[name])} ± {_short(spread[name])}", f"{_short(known)} ({mean[name] / known - 1:+.0%})"]
+                cells += [_spread(seeds, name), f"{_short(known)} ({mean[name] / known - 1:+.0%})"]
             rows.append([encoder, tasks, *cells, _verdict(mean["ndcg@20"], ndcg)])
     return _rows(["encoder", "side tasks", "R@20", "paper", "N@20", "paper", ""], rows)
 
@@ -200,8 +204,8 @@ def _ablations(results: pd.DataFrame, comparisons: pd.DataFrame) -> str:
             seeds = _of(results, dataset, method)
             if seeds.empty:
                 continue
-            mean, spread = seeds[["recall@40", "ndcg@40"]].mean(), seeds[["recall@40", "ndcg@40"]].std()
-            cells = [f"{_short(mean[name])} ± {_short(spread[name])}" for name in ("recall@40", "ndcg@40")]
+            mean = seeds[["recall@40", "ndcg@40"]].mean()
+            cells = [_spread(seeds, name) for name in ("recall@40", "ndcg@40")]
             paper = PAPER_ABLATIONS.get(method) if dataset == "office" else None
             known = "-"
             if paper is not None:

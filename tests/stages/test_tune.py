@@ -1,4 +1,6 @@
 import difflib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from pipeline.config.run_config import read_config
 from pipeline.errors import BusyError, ParamsError
 from stages import tune
 from tests.project import Project
+from tests.sources import ROOT
 
 
 def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +52,10 @@ def test_a_second_search_at_once_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_searches_side_by_side_find_what_one_after_the_other_finds(tmp_path: Path) -> None:
-    """In stages, over a grid; the results are written by the one process that started both."""
+    """In stages, over a grid; the results are written by the one process that started both.
+
+    In a process of its own: what a test before has done to this one's ``sys.path`` would be passed on to those that it starts.
+    """
     project = Project.in_folder(tmp_path, epochs=1)
     project.change_params(
         **{
@@ -68,7 +74,10 @@ def test_two_searches_side_by_side_find_what_one_after_the_other_finds(tmp_path:
     for jobs in ("1", "2"):
         (tmp_path / "params.yaml").write_text(before)
         options = ["--storage", f"sqlite:///{tmp_path}/{jobs}.db", "--jobs", jobs, "--methods", "pmtrec", "single_task"]
-        project.run(tune.main, *options, params="params.yaml", processed="processed", tasks="tasks")
+        paths = [part for name in ("processed", "tasks") for part in (f"--{name}", str(tmp_path / name))]
+        command = [sys.executable, "-m", "stages.tune", "--params", str(tmp_path / "params.yaml"), *paths, *options]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
         found.append(read_config(tmp_path / "params.yaml").overrides["demo"].methods)
     assert found[0] == found[1]
     assert set(found[0]) == {"pmtrec", "single_task"}

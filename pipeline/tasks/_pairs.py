@@ -28,9 +28,7 @@ class PairSampler(Sampler):
         self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform", *, from_batch: bool = False
     ) -> None:
         super().__init__(task, nodes, seed, negatives, from_batch=from_batch)
-        relation = task.relation
-        if relation is None or relation.n_edges == 0:
-            raise ValueError(f"{task.name}: there are no pairs to sample from")
+        relation = self.pairs()
         self.relation = relation
         keys = relation.heads * relation.n_tails + relation.tails
         self._order = np.argsort(keys)

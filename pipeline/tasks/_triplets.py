@@ -44,9 +44,7 @@ class TripletSampler(Sampler):
         self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform", *, from_batch: bool = False
     ) -> None:
         super().__init__(task, nodes, seed, negatives, from_batch=from_batch)
-        relation = task.relation
-        if relation is None or relation.n_edges == 0:
-            raise ValueError(f"{task.name}: there are no pairs to sample from")
+        relation = self.pairs()
         self._relation = relation
         # Cumulative shares of the pairs, in [0, 1].
         shares = None if relation.weights is None else np.cumsum(relation.weights)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipeline import plugins
 from pipeline.data.examples import Examples
-from pipeline.data.relation import NodeTypes
+from pipeline.data.relation import NodeTypes, Relation
 from pipeline.data.task_data import TaskData, TrainingData
 from pipeline.fingerprint import fingerprint
 
@@ -67,6 +67,17 @@ class Sampler(ABC):
         self.seed = seed
         self.negatives = negatives
         self.from_batch = from_batch
+
+    def pairs(self) -> Relation:
+        """The task's relation.
+
+        Raises:
+            ValueError: If it has no pairs.
+        """
+        relation = self.task.relation
+        if relation is None or relation.n_edges == 0:
+            raise ValueError(f"{self.task.name}: there are no pairs to sample from")
+        return relation
 
     @property
     def n_examples(self) -> int:

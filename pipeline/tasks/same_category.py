@@ -36,9 +36,7 @@ class _Sampler(Sampler):
         self, task: TaskData, nodes: NodeTypes, seed: int, negatives: Negatives = "uniform", *, from_batch: bool = False
     ) -> None:
         super().__init__(task, nodes, seed, negatives, from_batch=from_batch)
-        relation = task.relation
-        if relation is None or relation.n_edges == 0:
-            raise ValueError(f"{task.name}: there are no pairs to sample from")
+        relation = self.pairs()
         several = (
             np.bincount(relation.tails, minlength=relation.n_tails) > 1
         )  # fewer than were built, after build_tasks.min_count

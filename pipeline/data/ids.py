@@ -16,13 +16,13 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, eq=False)
 class IdMap:
-    """A numbering of raw ids in lexicographic order, so that it does not depend on the order of the input.
+    """A numbering of raw ids in the order in which they first appear, so that no name decides anything.
 
     >>> ids = IdMap.of(["b", "a", "b"])
     >>> ids.numbers(["a", "b", "c"]).tolist()
-    [0, 1, -1]
+    [1, 0, -1]
     >>> list(ids.raw([1, 0]))
-    ['b', 'a']
+    ['a', 'b']
     """
 
     index: pd.Index
@@ -30,7 +30,7 @@ class IdMap:
     @classmethod
     def of(cls, raw_ids: Iterable[str]) -> "IdMap":
         """Number the distinct values of ``raw_ids``."""
-        return cls(pd.Index(_text(raw_ids).unique(), dtype="str").sort_values())
+        return cls(pd.Index(_text(raw_ids).unique(), dtype="str"))
 
     def __len__(self) -> int:
         return len(self.index)

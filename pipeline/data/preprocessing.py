@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: Splitting) -> Processed:
     """Resolve duplicates, filter, number the ids and split.
 
-    The result does not depend on the order of the rows. Renaming the ids changes nothing else if the split is given or is
-    by time without ties; a random split then draws other interactions, but as many per user.
+    Renaming the ids changes nothing but their names: they are numbered in the order in which they first appear. Other orders
+    of the rows give other numbers, and with them other random splits of the same sizes.
 
     Args:
         raw: The data set in raw ids.

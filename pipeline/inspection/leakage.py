@@ -34,9 +34,9 @@ def build_given(raw: RawTables) -> list[TaskData]:
 def reached_tasks(raw: RawTables, splitting: Splitting, build: Build = build_given) -> set[str]:
     """Names of the tasks whose relation depends on the held-out interactions; there should be none.
 
-    The split is fixed, the items of the held-out interactions are permuted among them, and everything is built again: a task
-    that reads a held-out pair gets a different relation. What the raw files of a relation were computed from is beyond this
-    experiment; see ``pipeline.data.derived`` for signs of it.
+    The split is fixed, the items of the held-out interactions, as far as training has them too, are permuted, and everything is
+    built again: a task that reads a held-out pair gets a different relation. What the raw files of a relation were computed
+    from is beyond this experiment; see ``pipeline.data.derived`` for signs of it.
 
     Args:
         raw: The data set in raw ids.
@@ -49,7 +49,8 @@ def reached_tasks(raw: RawTables, splitting: Splitting, build: Build = build_giv
     try:
         given = as_given(raw, splitting)
         log = given.interactions.copy()
-        held = (log[PART] != TRAIN).to_numpy()
+        # Ids are numbered as they first appear, so only items that the training part, which comes first, has as well.
+        held = (log[PART] != TRAIN).to_numpy() & log[ITEM_ID].isin(log[ITEM_ID][log[PART] == TRAIN]).to_numpy()
         log.loc[held, ITEM_ID] = numpy_generator(0, "leaks").permutation(log.loc[held, ITEM_ID].to_numpy())
         first, again = (
             {task.name: _content(task) for task in build(tables)}

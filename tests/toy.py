@@ -9,6 +9,7 @@ from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.relation import ITEM, USER, Relation
 from pipeline.data.split import Split
 from pipeline.data.task_data import TaskData
+from pipeline.ranking.top_k import Scoring
 
 
 def relation(name: str, head_type: str, tail_type: str, pairs: list[tuple[int, int]], n_heads: int, n_tails: int) -> Relation:
@@ -32,6 +33,12 @@ def checkerboard(n: int = 16) -> tuple[Split, Relation]:
     train = [pair for pair in same if pair not in held_out and pair not in valid]
     split = Split(interactions(train), interactions(valid), interactions(held_out), n, n)
     return split, relation("social", USER, USER, [pair for pair in same if pair[0] != pair[1]], n, n)
+
+
+def scoring(users: Tensor, items: Tensor, popularity: list[int] | None = None) -> Scoring:
+    """Two tables that rank; by default no item is more popular than another."""
+    counts = torch.zeros(len(items), dtype=torch.int64) if popularity is None else torch.tensor(popularity)
+    return Scoring(users, items, counts.to(items.device))
 
 
 def small_relations() -> list[Relation]:

@@ -3,10 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ACTIVITY_GROUPS", "ITEM_GROUPS", "activity_groups"]
+__all__ = ["ACTIVITY_GROUPS", "COLD", "ITEM_GROUPS", "activity_groups"]
 
-ITEM_GROUPS = ("head", "middle", "tail")
-"""Items that have the first, second and third third of the interactions, most popular items first."""
+COLD = "cold"
+"""Users and items without training interactions."""
+
+ITEM_GROUPS = ("head", "middle", "tail", COLD)
+"""Items that have the first, second and third third of the interactions, most popular items first; and those that have none."""
 
 ACTIVITY_GROUPS = ("short", "medium", "long")
 

@@ -13,7 +13,7 @@ from pipeline.data.split import Split
 from pipeline.evaluation.evaluator import metric_values, rank
 from pipeline.evaluation.item_groups import recall_by_popularity
 from pipeline.evaluation.storage import Evaluation
-from pipeline.ranking.top_k import ItemLists, ranking_tables
+from pipeline.ranking.top_k import ItemLists, Scoring
 
 __all__ = ["evaluate_model"]
 
@@ -30,7 +30,7 @@ def evaluate_model(
     """Rank the whole catalogue for every user with test items; training and validation items are masked.
 
     Args:
-        tables: See ``ranking_tables``.
+        tables: See ``Scoring.of``.
         split: The interactions.
         sides: Makes the side tables, for metrics that look at attributes of items.
         metrics: Files of pipeline/metrics/.
@@ -38,13 +38,14 @@ def evaluate_model(
         threads: Of torch.
     """
     torch.set_num_threads(threads)
+    history = ItemLists.of([split.train], split.n_users, split.n_items)
     seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
     relevant = ItemLists.of([split.test], split.n_users, split.n_items)
-    ranking = rank(*ranking_tables(tables, split.train, split.n_users), seen, relevant, max(cutoffs))
+    ranking = rank(Scoring.of(tables, history), seen, relevant, max(cutoffs))
     others = {
         "n_items": lambda: split.n_items,
         "popularity": lambda: torch.from_numpy(np.bincount(split.train["item"], minlength=split.n_items)),
-        "history": lambda: ItemLists.of([split.train], split.n_users, split.n_items),
+        "history": lambda: history,
         "attributes": lambda: _attributes(sides()),
     }
     functions = {name: plugins.load("metrics", name) for name in metrics}

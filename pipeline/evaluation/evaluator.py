@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.metrics.base import Metric, evaluate
-from pipeline.ranking.top_k import NO_ITEM, Histories, ItemLists, top_k
+from pipeline.ranking.top_k import NO_ITEM, ItemLists, Scoring, top_k
 
 __all__ = ["Ranking", "find_hits", "metric_values", "per_user", "rank"]
 
@@ -39,8 +39,7 @@ class Ranking:
 
 @torch.no_grad()
 def rank(
-    users_table: Tensor | Histories,
-    items_table: Tensor,
+    scoring: Scoring,
     seen: ItemLists,
     relevant: ItemLists,
     k: int,
@@ -49,8 +48,7 @@ def rank(
     """Rank the whole catalogue for every user with relevant items.
 
     Args:
-        users_table: ``[n_users, dim]``, or the users' histories.
-        items_table: ``[n_items, dim]``.
+        scoring: What ranks.
         seen: Items masked out of the ranking.
         relevant: The held-out items.
         k: Length of the lists.
@@ -60,7 +58,7 @@ def rank(
     Raises:
         ValueError: If no user has a relevant item.
     """
-    device = users_table.device
+    device = scoring.items.device
     seen, relevant = seen.to(device), relevant.to(device)
     n_relevant = relevant.lengths()
     users = n_relevant.nonzero().squeeze(1)
@@ -68,7 +66,7 @@ def rank(
         raise ValueError("no user has a held-out item, so there is nothing to evaluate")
     at_a_time = _SCORES_ON_CPU if device.type == "cpu" else _SCORES_ON_GPU
     lists = [
-        top_k(users_table, items_table, seen, chunk, k)
+        top_k(scoring, seen, chunk, k)
         for chunk in torch.split(users, batch_size or max(_FEWEST_USERS, at_a_time // seen.n_items))
     ]
     items, scores = (torch.cat(parts) for parts in zip(*lists, strict=True))

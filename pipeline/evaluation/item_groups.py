@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.data.split import Split
-from pipeline.evaluation.activity import ITEM_GROUPS
+from pipeline.evaluation.activity import COLD, ITEM_GROUPS
 from pipeline.evaluation.evaluator import Ranking, find_hits
 from pipeline.ranking.top_k import ItemLists
 
@@ -13,9 +13,10 @@ __all__ = ["recall_by_popularity"]
 
 
 def recall_by_popularity(ranking: Ranking, split: Split, cutoffs: Sequence[int]) -> dict[str, float]:
-    """Recall over the test items of popular, middling and rare items.
+    """Recall over the test items of popular, middling, rare and cold items.
 
-    The items, most popular first, are cut where they have a third and two thirds of the training interactions.
+    The items, most popular first, are cut where they have a third and two thirds of the training interactions; cold ones, which
+    have none, are a group of their own.
 
     Args:
         ranking: The lists.
@@ -30,6 +31,7 @@ def recall_by_popularity(ranking: Ranking, split: Split, cutoffs: Sequence[int])
     order = np.argsort(-counts, kind="stable")
     group = np.empty(split.n_items, dtype=np.int64)
     group[order] = np.minimum(3 * (np.cumsum(counts[order]) - counts[order]) // max(counts.sum(), 1), 2)
+    group[counts == 0] = ITEM_GROUPS.index(COLD)
     found: dict[str, float] = {}
     for number, name in enumerate(ITEM_GROUPS):
         of_group = split.test[group[split.test["item"]] == number]

@@ -1,7 +1,7 @@
 """The trained recommender: top-k items for raw user ids. MLflow packages, loads and serves it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pipeline.artifacts import check_folder, read_json, write_json
 from pipeline.data.ids import UNKNOWN, IdMap
+from pipeline.data.relation import ITEM, USER
 from pipeline.data.split import Split
-from pipeline.ranking.top_k import NO_ITEM, Histories, ItemLists, ranking_tables, top_k
+from pipeline.ranking.top_k import HISTORY, NO_ITEM, WEIGHTS, Histories, ItemLists, Scoring, top_k
 
 __all__ = ["ANSWER", "REQUIREMENTS", "Recommender"]
 
@@ -31,22 +32,16 @@ class Recommender:
     """Recommends unseen items for users by raw id.
 
     Attributes:
-        user_ids: Id map of the rows of ``users``.
-        item_ids: Id map of the rows of ``items``.
-        users: ``[n_users, dim]``, or the users' histories.
-        items: ``[n_items, dim]``.
+        user_ids: Id map of the users.
+        item_ids: Id map of the items.
+        scoring: What ranks.
         seen: Items never recommended to a user again.
-        popular: All item numbers, most popular first ``[n_items]``: recommended to unknown users.
-        trained: Whether a user has training interactions ``[n_users]``; one without is treated as unknown.
     """
 
     user_ids: IdMap
     item_ids: IdMap
-    users: Tensor | Histories
-    items: Tensor
+    scoring: Scoring
     seen: ItemLists
-    popular: Tensor
-    trained: Tensor
 
     @classmethod
     def of(cls, split: Split, user_ids: IdMap, item_ids: IdMap, tables: Mapping[str, Tensor]) -> "Recommender":
@@ -56,19 +51,18 @@ class Recommender:
             split: The interactions.
             user_ids: Id map of the users.
             item_ids: Id map of the items.
-            tables: See ``ranking_tables``.
+            tables: See ``Scoring.of``.
         """
-        users, items = ranking_tables(tables, split.train, split.n_users)
-        seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
-        counts = torch.bincount(torch.tensor(split.train["item"].to_numpy()), minlength=split.n_items)
-        trained = torch.bincount(torch.tensor(split.train["user"].to_numpy()), minlength=split.n_users) > 0
-        return cls(user_ids, item_ids, users, items, seen, torch.argsort(counts, descending=True, stable=True), trained)
+        train, seen = (
+            ItemLists.of(parts, split.n_users, split.n_items) for parts in ([split.train], [split.train, split.valid])
+        )
+        return cls(user_ids, item_ids, Scoring.of(tables, train), seen)
 
     def recommend(self, user_ids: Sequence[str], k: int = 10) -> pd.DataFrame:
         """The ``k`` best unseen items of each user.
 
         Args:
-            user_ids: Raw ids. One that is unknown, or has no training interaction, gets the most popular items, marked as such.
+            user_ids: Raw ids. One of whom neither interactions nor links are known gets the most popular items, marked as such.
             k: Length of each list; shorter where a user has fewer unseen items.
 
         Returns:
@@ -81,12 +75,15 @@ class Recommender:
         if k < 1:
             raise ValueError(f"k must be >= 1, found {k}")
         numbers = torch.from_numpy(self.user_ids.numbers(user_ids))
-        known = (numbers != UNKNOWN) & self.trained[numbers]  # UNKNOWN is -1: looks up the last user, to no effect
-        items = self.popular[:k].repeat(len(numbers), 1)
+        stranger = numbers == UNKNOWN  # -1, which looks up the last user
+        known = self.scoring.knows(numbers) & ~stranger
+        items = torch.full((len(numbers), min(k, self.scoring.items.shape[0])), NO_ITEM)
         scores = torch.full(items.shape, torch.nan)
-        for places in torch.split(known.nonzero().squeeze(1), _BATCH):
-            best, best_scores = top_k(self.users, self.items, self.seen, numbers[places], items.shape[1])
-            items[places], scores[places] = best, best_scores
+        if stranger.any():
+            items[stranger] = self._popular(items.shape[1])
+        for places in torch.split((~stranger).nonzero().squeeze(1), _BATCH):
+            items[places], scores[places] = top_k(self.scoring, self.seen, numbers[places], items.shape[1])
+        scores[~known] = torch.nan
         place, rank = (items != NO_ITEM).nonzero(as_tuple=True)
         return pd.DataFrame(
             {
@@ -98,18 +95,29 @@ class Recommender:
             }
         )
 
+    def _popular(self, k: int) -> Tensor:
+        """What somebody gets of whom nothing is known ``[k]``."""
+        nobody = replace(self.scoring, users=torch.zeros(1, self.scoring.items.shape[1]))
+        nothing = ItemLists(torch.zeros(2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), self.seen.n_items)
+        return top_k(nobody, nothing, torch.zeros(1, dtype=torch.int64), k)[0][0]
+
     def save(self, folder: Path) -> None:
         """Write ``tensors.safetensors`` and ``ids.json`` into an existing folder."""
-        if isinstance(self.users, Histories):
-            users = {"history_offsets": self.users.lists.offsets, "history_items": self.users.lists.items}
+        if isinstance(self.scoring.users, Histories):
+            lists = self.scoring.users.lists
+            users = dict(zip(HISTORY, (lists.offsets, lists.items), strict=True))
         else:
-            users = {"users": self.users}
-        tensors = users | {
-            "items": self.items,
+            users = {USER: self.scoring.users}
+        items = self.scoring.items
+        table = {ITEM: items}
+        if items.is_sparse_csr:
+            table = dict(zip(WEIGHTS, (items.crow_indices(), items.col_indices(), items.values()), strict=True))
+        tensors = {
+            **users,
+            **table,
+            "popularity": self.scoring.popularity,
             "seen_offsets": self.seen.offsets,
             "seen_items": self.seen.items,
-            "popular": self.popular,
-            "trained": self.trained,
         }
         content = save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()})
         (folder / "tensors.safetensors").write_bytes(content)  # safetensors' own writer hides the system's error
@@ -127,11 +135,8 @@ class Recommender:
         ids = read_json(folder / "ids.json")
         user_ids, item_ids = (IdMap(pd.Index(ids[kind], dtype="str")) for kind in ("users", "items"))
         seen = ItemLists(tensors["seen_offsets"], tensors["seen_items"], len(item_ids))
-        if "users" in tensors:
-            users: Tensor | Histories = tensors["users"]
-        else:
-            users = Histories(ItemLists(tensors["history_offsets"], tensors["history_items"], len(item_ids)))
-        return cls(user_ids, item_ids, users, tensors["items"], seen, tensors["popular"], tensors["trained"])
+        scoring = replace(Scoring.of(tensors, seen), popularity=tensors["popularity"])
+        return cls(user_ids, item_ids, scoring, seen)
 
 
 class _Served:

@@ -1,5 +1,6 @@
-"""The best unseen items of every user, by the inner products of two tables."""
+"""The best unseen items of every user, by the inner products of two tables; for all who rank: training, evaluation, serving."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,16 @@ import torch
 from torch import Tensor
 
 from pipeline.data.relation import ITEM, USER
-from pipeline.kernels.best_unseen import best_unseen
+from pipeline.kernels.best_unseen import best_unseen, tie_key
 from pipeline.kernels.compiling import is_compiled_for
 
-__all__ = ["NO_ITEM", "Histories", "ItemLists", "ranking_tables", "top_k"]
+__all__ = ["HISTORY", "NO_ITEM", "Histories", "ItemLists", "Scoring", "WEIGHTS", "top_k"]
+
+HISTORY = ("history_offsets", "history_items")
+"""Names of the tensors of a model whose users are their histories."""
+
+WEIGHTS = ("weights_offsets", "weights_items", "weights_values")
+"""Names of the tensors of a model that has few weights per item, instead of the table of the items: a matrix by rows (CSR)."""
 
 NO_ITEM = -1
 """Padding of a list that is shorter than k because the user has fewer than k unseen items."""
@@ -78,26 +85,53 @@ class Histories:
         return rows
 
 
-def ranking_tables(tables: Mapping[str, Tensor], train: pd.DataFrame, n_users: int) -> tuple[Tensor | Histories, Tensor]:
-    """The user and item vectors whose inner products are the ranking scores.
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """What ranks: inner products, and where they are equal, popularity.
 
-    Args:
-        tables: ``item`` ``[n_items, dim]`` and ``user`` ``[n_users, dim]``; without ``user``, users are their histories.
-        train: Training interactions.
-        n_users: Declared number of users.
+    A user of whom nothing is known is a row of zeros, and so gets what is popular.
+
+    Attributes:
+        users: ``[n_users, dim]``, or the users' histories.
+        items: ``[n_items, dim]``; a sparse matrix where each item is scored by few others.
+        popularity: Number of training interactions of every item, int64 ``[n_items]``.
     """
-    items = tables[ITEM]
-    return tables.get(USER, Histories(ItemLists.of([train], n_users, len(items)))), items
+
+    users: Tensor | Histories
+    items: Tensor
+    popularity: Tensor
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Tensor], train: ItemLists) -> "Scoring":
+        """Of the tables of a model (see ``ColdStart.fill``).
+
+        Args:
+            tables: ``item`` ``[n_items, dim]``, or ``WEIGHTS`` instead; and ``user`` ``[n_users, dim]``, or ``HISTORY`` (see
+                ``ItemLists``) instead.
+            train: Training items of every user.
+        """
+        n_items = train.n_items
+        items = tables[ITEM] if ITEM in tables else _sparse([tables[name] for name in WEIGHTS], n_items)
+        popularity = torch.bincount(train.items, minlength=train.n_items).to(items.device)
+        if USER in tables:
+            return cls(tables[USER], items, popularity)
+        history = ItemLists(tables[HISTORY[0]], tables[HISTORY[1]], train.n_items)
+        return cls(Histories(history.to(items.device)), items, popularity)
+
+    def knows(self, users: Tensor) -> Tensor:
+        """Whether anything is known of some users, bool ``[n]``."""
+        if isinstance(self.users, Histories):
+            return self.users.lists.lengths()[users] > 0
+        return (self.users[users] != 0).any(dim=1)
 
 
-def top_k(
-    users_table: Tensor | Histories, items_table: Tensor, seen: ItemLists, users: Tensor, k: int
-) -> tuple[Tensor, Tensor]:
-    """The ``k`` best unseen items of each user by inner product, best first; ties go to the lower item number.
+def top_k(scoring: Scoring, seen: ItemLists, users: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The ``k`` best unseen items of each user by inner product, best first.
+
+    Ties go to the more popular item, then to a hash of user and item: neither names nor numbers decide.
 
     Args:
-        users_table: ``[n_users, dim]``, or the users' histories.
-        items_table: ``[n_items, dim]``.
+        scoring: What ranks.
         seen: Items that are not recommended, per user.
         users: User numbers ``[n]``.
         k: Length of the lists.
@@ -105,23 +139,37 @@ def top_k(
     Returns:
         Items ``[n, k]`` and scores ``[n, k]``; ``NO_ITEM`` and -inf where fewer than k items are unseen.
     """
-    scores = users_table[users] @ items_table.T
+    rows = scoring.users[users]
+    scores = (scoring.items @ rows.T).T.contiguous() if scoring.items.is_sparse_csr else rows @ scoring.items.T
     if is_compiled_for(scores):
         items = torch.full((users.numel(), k), NO_ITEM)
         best = torch.full((users.numel(), k), -torch.inf, dtype=scores.dtype)
-        known = (seen.offsets.numpy(), seen.items.numpy())
+        known = (seen.offsets.numpy(), seen.items.numpy(), scoring.popularity.numpy())
         best_unseen(scores.numpy(), users.numpy(), *known, items.numpy(), best.numpy())
         return items, best
     scores[seen.pairs(users)] = -torch.inf
     n_items = scores.shape[1]
     # One more than asked for, so that a tie across the end of the list can be seen.
     best, items = torch.topk(scores, min(k + 1, n_items), dim=1)
-    tied = (best[:, :-1] == best[:, 1:]).any(dim=1).nonzero().squeeze(1)
-    if tied.numel():  # torch.topk leaves the order of equal scores open; a stable sort does not
-        order = torch.sort(scores[tied], dim=1, descending=True, stable=True).indices[:, : best.shape[1]]
-        items[tied], best[tied] = order, scores[tied].gather(1, order)
+    for row in (best[:, :-1] == best[:, 1:]).any(dim=1).nonzero().squeeze(1).tolist():
+        items[row] = _in_order(scores[row], int(users[row]), scoring.popularity)[: items.shape[1]]
+        best[row] = scores[row, items[row]]
     best, items = best[:, :k], items[:, :k]
     if n_items < k:
         best = torch.nn.functional.pad(best, (0, k - n_items), value=-torch.inf)
         items = torch.nn.functional.pad(items, (0, k - n_items), value=NO_ITEM)
     return items.masked_fill(best == -torch.inf, NO_ITEM), best
+
+
+def _sparse(weights: Sequence[Tensor], n_items: int) -> Tensor:
+    with warnings.catch_warnings():  # torch says once that its sparse matrices are in beta state
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(weights[0], weights[1], weights[2], (n_items, n_items))
+
+
+def _in_order(scores: Tensor, user: int, popularity: Tensor) -> Tensor:
+    """All items by score, popularity and hash."""
+    numbers = np.arange(scores.numel()).astype(np.uint64)
+    keys = tie_key(np.array([user]), numbers)
+    order = np.lexsort((keys, -popularity.cpu().numpy(), -scores.cpu().numpy()))
+    return torch.from_numpy(order).to(scores.device)

@@ -1,13 +1,15 @@
+import numpy as np
 import pytest
 import torch
 
 from pipeline.evaluation.evaluator import find_hits, metric_values, per_user, rank
 from pipeline.kernels import compiling
+from pipeline.kernels.best_unseen import tie_key
 from pipeline.metrics.coverage import coverage
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
 from pipeline.ranking.top_k import NO_ITEM, ItemLists, top_k
-from tests.toy import interactions
+from tests.toy import interactions, scoring
 
 NONE = interactions([])
 
@@ -29,19 +31,36 @@ def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_seen_items_are_never_recommended() -> None:
     users, items = torch.ones(1, 1), torch.tensor([[4.0], [3.0], [2.0], [1.0]])
     seen = ItemLists.of([interactions([(0, 0), (0, 2)])], 1, 4)
-    best, scores = top_k(users, items, seen, torch.tensor([0]), k=3)
+    best, scores = top_k(scoring(users, items), seen, torch.tensor([0]), k=3)
     assert best.tolist() == [[1, 3, NO_ITEM]]
     assert scores.tolist() == [[3.0, 1.0, -torch.inf]]
 
 
-def test_ties_go_to_the_lower_item_number_also_at_the_end_of_the_list() -> None:
+def test_ties_go_to_the_more_popular_item_also_at_the_end_of_the_list() -> None:
     users, items = torch.ones(1, 1), torch.tensor([[1.0], [2.0], [1.0], [1.0], [2.0]])
-    best, _ = top_k(users, items, ItemLists.of([NONE], 1, 5), torch.tensor([0]), k=3)
-    assert best.tolist() == [[1, 4, 0]]
+    table = scoring(users, items, popularity=[1, 0, 3, 2, 5])
+    best, _ = top_k(table, ItemLists.of([NONE], 1, 5), torch.tensor([0]), k=3)
+    assert best.tolist() == [[4, 1, 2]]
+
+
+def test_other_ties_are_broken_by_a_hash_that_every_user_has_for_itself() -> None:
+    users, items = torch.ones(200, 1), torch.ones(50, 1)
+    best, _ = top_k(scoring(users, items), ItemLists.of([NONE], 200, 50), torch.arange(200), k=10)
+    assert best[0].tolist() == sorted(range(50), key=tie_key(np.array([0]), np.arange(50).astype(np.uint64)).__getitem__)[:10]
+    counts = torch.bincount(best.flatten(), minlength=50)  # 40 each, were it random
+    assert counts.min() > 20
+    assert counts.max() < 65
+
+
+def test_a_user_of_whom_nothing_is_known_gets_what_is_popular() -> None:
+    table = scoring(torch.zeros(1, 3), torch.randn(4, 3), popularity=[5, 7, 1, 6])
+    best, _ = top_k(table, ItemLists.of([interactions([(0, 3)])], 1, 4), torch.tensor([0]), k=4)
+    assert best.tolist() == [[1, 0, 2, NO_ITEM]]
 
 
 def test_a_catalogue_smaller_than_k_ends_early() -> None:
-    best, _ = top_k(torch.ones(1, 1), torch.ones(2, 1), ItemLists.of([NONE], 1, 2), torch.tensor([0]), k=4)
+    items = torch.tensor([[2.0], [1.0]])
+    best, _ = top_k(scoring(torch.ones(1, 1), items), ItemLists.of([NONE], 1, 2), torch.tensor([0]), k=4)
     assert best.tolist() == [[0, 1, NO_ITEM, NO_ITEM]]
 
 
@@ -55,7 +74,7 @@ def test_values_by_hand() -> None:
     """User 0 sees items 2, 1, 0 in this order (scores 3, 2, 1); item 1 is relevant: recall@1 = 0, @2 = 1."""
     users, items = torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0], [2.0], [3.0]])
     relevant = ItemLists.of([interactions([(0, 1)])], 2, 3)
-    ranking = rank(users, items, ItemLists.of([NONE], 2, 3), relevant, 2)
+    ranking = rank(scoring(users, items), ItemLists.of([NONE], 2, 3), relevant, 2)
     table = per_user(ranking, {"recall": recall}, [1, 2])
     assert table.to_dict("records") == [{"user": 0, "recall@1": 0.0, "recall@2": 1.0}]
     assert ranking.items.tolist() == [[2, 1]]
@@ -67,7 +86,7 @@ def test_does_not_depend_on_the_batch_size() -> None:
     users, items = torch.randn(37, 8, generator=generator), torch.randn(50, 8, generator=generator)
     relevant = ItemLists.of([interactions([(u, (u * 7) % 50) for u in range(37)])], 37, 50)
     seen = ItemLists.of([interactions([(u, (u * 3) % 50) for u in range(37)])], 37, 50)
-    tables = [per_user(rank(users, items, seen, relevant, 10, b), {"ndcg": ndcg}, [10]) for b in (1, 5, 64)]
+    tables = [per_user(rank(scoring(users, items), seen, relevant, 10, b), {"ndcg": ndcg}, [10]) for b in (1, 5, 64)]
     assert tables[0].equals(tables[1])
     assert tables[0].equals(tables[2])
 
@@ -75,14 +94,14 @@ def test_does_not_depend_on_the_batch_size() -> None:
 def test_nobody_with_a_held_out_item_is_refused() -> None:
     none = ItemLists.of([NONE], 1, 1)
     with pytest.raises(ValueError, match="no user has a held-out item"):
-        rank(torch.ones(1, 1), torch.ones(1, 1), none, none, 1)
+        rank(scoring(torch.ones(1, 1), torch.ones(1, 1)), none, none, 1)
 
 
 def test_a_metric_of_the_whole_ranking_has_no_values_per_user_and_what_no_metric_needs_is_not_made() -> None:
     """Two users with one item of four between them."""
     users, items = torch.ones(2, 1), torch.tensor([[1.0], [2.0], [3.0], [0.0]])
     relevant = ItemLists.of([interactions([(0, 2), (1, 0)])], 2, 4)
-    ranking = rank(users, items, ItemLists.of([NONE], 2, 4), relevant, 1)
+    ranking = rank(scoring(users, items), ItemLists.of([NONE], 2, 4), relevant, 1)
 
     def never() -> None:
         raise AssertionError

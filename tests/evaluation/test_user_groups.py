@@ -14,10 +14,10 @@ def test_users_by_history_and_links() -> None:
     friends = relation("friends", "user", "user", [(0, 1), (1, 0), (1, 2), (2, 0), (2, 1), (2, 3)], 4, 4)
     genre = relation("genre", "item", "genre", [(0, 0)], 3, 1)
     found = user_groups(split, tasks_of([split.train_relation(), friends, genre]))
-    assert found["history"].tolist() == ["short", "medium", "long", "short"]
+    assert found["history"].tolist() == ["short", "medium", "long", "cold"]
     assert found["friends"].tolist() == ["few", "few", "many", "none"]
     assert set(found) == {"history", "friends"}
-    assert list(found["history"].cat.categories) == ["short", "medium", "long"]
+    assert list(found["history"].cat.categories) == ["cold", "short", "medium", "long"]
     assert list(found["friends"].cat.categories) == ["none", "few", "many"]
 
 
@@ -31,3 +31,12 @@ def test_items_by_popularity_by_hand() -> None:
     found = recall_by_popularity(Ranking(users, recommended, unused, unused, unused), split, [1, 2])
     assert [found[f"{group}@2"] for group in ("head", "middle", "tail")] == [1 / 1, 0 / 1, 1 / 2]
     assert found["tail@1"] == 0
+    assert "cold@1" not in found, "no cold item is in the test part"
+
+
+def test_cold_items_are_a_group_of_their_own() -> None:
+    train = interactions([(0, 0), (1, 0)])
+    split = Split(train, interactions([(0, 1)]), interactions([(0, 2), (1, 1)]), 2, 3)
+    unused = torch.zeros(0)
+    found = recall_by_popularity(Ranking(torch.tensor([0, 1]), torch.tensor([[2], [2]]), unused, unused, unused), split, [1])
+    assert found == {"cold@1": 1 / 2}

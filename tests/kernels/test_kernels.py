@@ -1,5 +1,9 @@
 """Every compiled loop against the plain PyTorch or NumPy that it stands for."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +14,13 @@ from pipeline.combiners.base import weighted_sum
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS
 from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.kernels import compiling
-from pipeline.kernels.best_unseen import best_unseen
+from pipeline.kernels.best_unseen import best_unseen, tie_key
 from pipeline.optimizers.adam import Adam
 from pipeline.tasks._triplets import TripletSampler
 from pipeline.tasks.base import Draw
 from pipeline.training.batches import batches
 from tests.combiners._rows import combine, random_rows, step
+from tests.sources import ROOT
 from tests.toy import relation, tasks_of, triplets
 
 
@@ -76,7 +81,7 @@ def test_adam_is_the_reference(dtype: torch.dtype, tolerance: float) -> None:
 
 @pytest.mark.parametrize("n_items", [3, 64, 65, 300])
 @pytest.mark.parametrize("k", [1, 5, 20])
-def test_top_k_is_a_stable_sort(n_items: int, k: int) -> None:
+def test_top_k_sorts_by_score_popularity_and_hash(n_items: int, k: int) -> None:
     """With many ties, masked items, and rows in which all is masked."""
     scores = torch.randint(-4, 5, (30, n_items), generator=torch.Generator().manual_seed(n_items)).float()
     scores[scores == 0] = -torch.inf
@@ -84,13 +89,15 @@ def test_top_k_is_a_stable_sort(n_items: int, k: int) -> None:
     items, best = torch.full((30, k), -1), torch.full((30, k), -torch.inf)
     users, offsets, seen = torch.arange(30), torch.zeros(31, dtype=torch.int64), torch.tensor([2])
     offsets[6:] = 1  # user 5 has seen item 2
-    best_unseen(scores.numpy(), users.numpy(), offsets.numpy(), seen.numpy(), items.numpy(), best.numpy())
+    popularity = np.arange(n_items) % 3
+    best_unseen(scores.numpy(), users.numpy(), offsets.numpy(), seen.numpy(), popularity, items.numpy(), best.numpy())
     assert scores[5, 2] == -torch.inf
-    sorted_, order = torch.sort(scores, dim=1, descending=True, stable=True)
     for row in range(30):
+        keys = tie_key(np.array([row]), np.arange(n_items).astype(np.uint64))
+        order = np.lexsort((keys, -popularity, -scores[row].numpy()))
         n = min(k, int((scores[row] > -torch.inf).sum()))
-        assert items[row].tolist() == order[row, :n].tolist() + [-1] * (k - n)
-        assert best[row].tolist() == sorted_[row, :n].tolist() + [-torch.inf] * (k - n)
+        assert items[row].tolist() == order[:n].tolist() + [-1] * (k - n)
+        assert best[row].tolist() == scores[row, order[:n]].tolist() + [-torch.inf] * (k - n)
 
 
 # Sums run in another order, which in float32 is seen in the last digits.
@@ -128,3 +135,24 @@ def test_pmtrec_in_one_pass_is_the_reference(
         expected = combine("pmtrec_inverse", gradients, step(progress), **options)
     torch.testing.assert_close(found.values, expected.values, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(found.weights, expected.weights, rtol=tolerance, atol=tolerance)
+
+
+_SOLVES = """
+import hashlib
+import numpy as np
+from pipeline.kernels.least_squares import solve_rows
+draw = np.random.default_rng(0)
+table, others = draw.normal(size=(300, 70)).astype("float32"), draw.integers(0, 300, 1800)
+offsets, weights = np.arange(201)[None] * 9, draw.random((1, 200)).astype("float32")
+solved, ridge = np.zeros((200, 70), "float32"), np.full(200, 0.5, "float32")
+solve_rows(0, 200, table, others, offsets, weights, (0.1 * table.T @ table)[None], ridge, solved)
+print(hashlib.sha256(solved.tobytes()).hexdigest())
+"""
+
+
+def test_a_process_that_compiles_and_one_that_finds_the_cache_give_the_same_bits(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _SOLVES]
+    first, again = (subprocess.run(command, env=environment, check=True, capture_output=True, text=True) for _ in range(2))
+    assert any(tmp_path.rglob("*.nbc"))
+    assert first.stdout == again.stdout

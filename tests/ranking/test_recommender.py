@@ -7,10 +7,13 @@ import torch
 
 from pipeline.artifacts import new_folder
 from pipeline.data.ids import IdMap
+from pipeline.data.split import Split
 from pipeline.errors import IntegrityError
+from pipeline.evaluation.evaluator import rank
 from pipeline.ranking.recommender import Recommender, _load_pyfunc
-from pipeline.ranking.top_k import ItemLists
-from tests.toy import interactions
+from pipeline.ranking.top_k import HISTORY, NO_ITEM, WEIGHTS, ItemLists, Scoring
+from pipeline.training.learning import LEARN
+from tests.toy import interactions, scoring, tasks_of
 
 
 @pytest.fixture
@@ -19,11 +22,8 @@ def recommender() -> Recommender:
     return Recommender(
         IdMap.of(["x", "y"]),
         IdMap.of(["a", "b", "c"]),
-        torch.ones(2, 1),
-        torch.tensor([[1.0], [2.0], [3.0]]),
+        scoring(torch.ones(2, 1), torch.tensor([[1.0], [2.0], [3.0]]), popularity=[0, 2, 1]),
         ItemLists.of([interactions([(1, 2)])], 2, 3),
-        torch.tensor([1, 2, 0]),
-        torch.tensor([True, True]),
     )
 
 
@@ -50,11 +50,13 @@ def test_unknown_users_get_what_is_popular(recommender: Recommender) -> None:
 
 
 def test_a_user_without_training_interactions_is_as_unknown_as_a_new_one(recommender: Recommender) -> None:
-    """Its embedding was never moved; scores from it would be noise."""
-    untrained = replace(recommender, trained=torch.tensor([True, False]))
-    answer = untrained.recommend(["y", "x"], k=1)
-    assert answer["known_user"].tolist() == [False, True]
-    assert answer["item_id"].tolist() == ["b", "c"]
+    """Its row is zero: what was drawn for it would be noise."""
+    users = torch.tensor([[1.0], [0.0]])
+    untrained = replace(recommender, scoring=replace(recommender.scoring, users=users))
+    answer = untrained.recommend(["y", "x"], k=2)
+    assert answer["known_user"].tolist() == [False, False, True, True]
+    assert answer["item_id"].tolist() == ["b", "a", "c", "b"]  # y has seen c
+    assert answer["score"].isna().tolist() == [True, True, False, False]
 
 
 def test_nobody_gets_an_empty_table(recommender: Recommender) -> None:
@@ -78,3 +80,35 @@ def test_comes_back_from_disk_and_refuses_other_bytes(recommender: Recommender, 
     path.write_bytes(content)
     with pytest.raises(IntegrityError):
         Recommender.load(tmp_path / "r")
+
+
+def test_few_weights_per_item_come_back_from_disk(tmp_path: Path) -> None:
+    tables = {
+        WEIGHTS[0]: torch.tensor([0, 1, 2, 2]),
+        WEIGHTS[1]: torch.tensor([1, 0]),
+        WEIGHTS[2]: torch.tensor([0.5, 0.25]),
+        HISTORY[0]: torch.tensor([0, 1]),
+        HISTORY[1]: torch.tensor([0]),
+    }
+    train = ItemLists.of([interactions([(0, 0)])], 1, 3)
+    recommender = Recommender(IdMap.of(["x"]), IdMap.of(["a", "b", "c"]), Scoring.of(tables, train), train)
+    with new_folder(tmp_path / "r") as folder:
+        recommender.save(folder)
+    answer = Recommender.load(tmp_path / "r").recommend(["x"], k=3)
+    assert answer.equals(recommender.recommend(["x"], k=3))
+    assert list(zip(answer["item_id"], answer["score"], strict=True)) == [("b", 0.25), ("c", 0.0)]
+
+
+def test_what_is_recommended_is_what_is_evaluated() -> None:
+    """A split in time: the user of the test part has no training interactions, and gets what is popular either way."""
+    train, valid, test = interactions([(0, 2), (1, 2), (1, 0)]), interactions([(0, 1)]), interactions([(2, 0), (0, 0)])
+    split = Split(train, valid, test, 3, 3)
+    data = tasks_of([split.train_relation()])
+    learned = LEARN["combiners"](data, split, 0, lambda _: None, rule=("single_task", {}), epochs=2, dim=4)
+    seen = ItemLists.of([train, valid], 3, 3)
+    ranking = rank(Scoring.of(learned.tables, ItemLists.of([train], 3, 3)), seen, ItemLists.of([test], 3, 3), 3)
+    ids = IdMap.of(["0", "1", "2"])
+    answer = Recommender.of(split, ids, ids, learned.tables).recommend(["0", "2"], k=3)
+    evaluated = [[str(item) for item in items if item != NO_ITEM] for items in ranking.items.tolist()]
+    assert [answer[answer["user_id"] == user]["item_id"].tolist() for user in ("0", "2")] == evaluated
+    assert evaluated[1] == ["2", "0", "1"]

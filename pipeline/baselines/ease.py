@@ -1,31 +1,31 @@
 """EASE: the item-to-item linear model that best reconstructs the interactions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.baselines._item_item import best_linear_model, refuse_dense
 from pipeline.baselines.base import Positive, interaction_matrix
-from pipeline.data.relation import ITEM, Relation
+from pipeline.data.relation import ITEM
+from pipeline.data.task_data import TaskData
 
 __all__ = ["ease"]
 
 
-def ease(train: Relation, seed: int, *, l2: Positive = 100.0) -> Mapping[str, Tensor]:
-    """B = argmin |X - X B|^2 + l2 |B|^2 with diag B = 0 (Steck, WWW 2019, equation 8).
-
-    In closed form B[i, j] = -P[i, j] / P[j, j] with P = (X'X + l2 I)^-1, in float64; dense, ``[n_items, n_items]``.
+def ease(data: Sequence[TaskData], seed: int, *, l2: Positive = 100.0) -> Mapping[str, Tensor]:
+    """Steck, WWW 2019 (see ``best_linear_model``); dense, ``[n_items, n_items]``.
 
     Args:
-        train: The interactions.
+        data: The main task first; the others are not used.
         seed: Not used.
         l2: Weight of the L2 penalty.
+
+    Raises:
+        MachineError: If the matrix does not fit into memory.
     """
-    taken = interaction_matrix(train).astype(np.float64)
-    gram = (taken.T @ taken).toarray()
-    gram[np.diag_indices_from(gram)] += l2
-    inverse = np.linalg.inv(gram)
-    weights = -inverse / inverse.diagonal()
-    np.fill_diagonal(weights, 0)
+    taken = interaction_matrix(data)
+    refuse_dense("ease", taken.shape[1])
+    weights = best_linear_model(taken, l2)
     return {ITEM: torch.from_numpy(np.ascontiguousarray(weights.T, dtype=np.float32))}

@@ -1,19 +1,19 @@
 """Matrix factorisation with item biases, trained with BPR by per-sample SGD."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from torch import Tensor
 
 from pipeline.baselines._implicit import factors
 from pipeline.baselines.base import NotNegative, Positive, Size
-from pipeline.data.relation import Relation
+from pipeline.data.task_data import TaskData
 
 __all__ = ["implicit_bpr"]
 
 
 def implicit_bpr(
-    train: Relation,
+    data: Sequence[TaskData],
     seed: int,
     *,
     dim: Size = 64,
@@ -24,7 +24,7 @@ def implicit_bpr(
     """Rendle et al., UAI 2009, by the library implicit, on one thread: several would make the result irreproducible.
 
     Args:
-        train: The interactions.
+        data: The main task first; the others are not used.
         seed: Seed of the initial factors and the samples.
         dim: Number of factors; the library adds one for the bias.
         lr: Learning rate of plain SGD.
@@ -43,4 +43,4 @@ def implicit_bpr(
         use_gpu=False,
         num_threads=1,
     )
-    return factors(make, train)
+    return factors(make, data)

@@ -1,19 +1,19 @@
 """Weighted matrix factorisation by alternating least squares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from torch import Tensor
 
 from pipeline.baselines._implicit import factors
 from pipeline.baselines.base import NotNegative, Positive, Size
-from pipeline.data.relation import Relation
+from pipeline.data.task_data import TaskData
 
-__all__ = ["ials"]
+__all__ = ["implicit_als"]
 
 
-def ials(
-    train: Relation,
+def implicit_als(
+    data: Sequence[TaskData],
     seed: int,
     *,
     dim: Size = 64,
@@ -24,7 +24,7 @@ def ials(
     """Implicit ALS (Hu et al., ICDM 2008) by the library implicit, on one thread.
 
     Args:
-        train: The interactions.
+        data: The main task first; the others are not used.
         seed: Seed of the initial factors.
         dim: Number of factors.
         regularization: L2 penalty.
@@ -43,4 +43,4 @@ def ials(
         use_gpu=False,
         num_threads=1,
     )
-    return factors(make, train)
+    return factors(make, data)

@@ -21,6 +21,7 @@ class AlignedMTL(GramianRule):
         granularity: ``"global"`` as in the paper.
     """
 
+    weighs = False  # a weight may be negative
     torchjd_weighting = "AlignedMTLWeighting"
 
     def solve_entities(self, groups: Groups, generator: torch.Generator) -> Tensor:

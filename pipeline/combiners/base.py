@@ -76,6 +76,7 @@ class Combiner(nn.Module, ABC):
         scale_equivariant: Whether gradients times a number give the combined gradient times that number.
         keeps_length: Whether a task that is alone keeps the length of its gradient, not only the direction.
         ignores_absent_tasks: Whether a task that touched no row of a group is as if it were not there.
+        weighs: Whether it gives every task a factor >= 0 per row: what an exact solver asks of a rule.
     """
 
     uses_side_tasks: ClassVar[bool] = True
@@ -84,6 +85,7 @@ class Combiner(nn.Module, ABC):
     scale_equivariant: ClassVar[bool] = True
     keeps_length: ClassVar[bool] = True
     ignores_absent_tasks: ClassVar[bool] = True
+    weighs: ClassVar[bool] = True
 
     def __init__(self, tasks: Sequence[str], tables: Mapping[str, int]) -> None:
         super().__init__()
@@ -98,6 +100,9 @@ class Combiner(nn.Module, ABC):
             gradients: The tasks' row gradients in this step.
             step: Training state at the current step.
         """
+
+    def set_degrees(self, degrees: Tensor) -> None:  # a no-op for rules that look at gradients alone
+        """Called once, before the first step: number of pairs of every row in every task, int64 ``[n_tasks, n_rows]``."""
 
     def is_settled(self) -> bool:
         """Whether its schedule, if it has one, has come to the main task; asked as an epoch ends.

@@ -32,6 +32,8 @@ class GradCraft(Combiner):
         ValueError: If an option is out of range.
     """
 
+    weighs = False  # a weight may be negative
+
     norms: Tensor
 
     def __init__(

@@ -27,6 +27,7 @@ class GradDrop(Combiner):
 
     draws = True
     ignores_absent_tasks = False
+    weighs = False
 
     def __init__(self, tasks: Sequence[str], tables: Mapping[str, int], *, leak: float = 0.0) -> None:
         super().__init__(tasks, tables)

@@ -23,6 +23,7 @@ class IMTLG(GramianRule):
         granularity: ``"global"`` as in the paper.
     """
 
+    weighs = False  # a weight may be negative
     torchjd_weighting = "IMTLGWeighting"
 
     def solve_entities(self, groups: Groups, generator: torch.Generator) -> Tensor:

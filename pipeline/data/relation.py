@@ -1,6 +1,6 @@
 """One task's pairs: heads of one node type, each linked with tails of another (or the same) node type."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -149,6 +149,16 @@ class NodeTypes:
     def n_rows(self) -> int:
         """Rows of the stacked table."""
         return sum(self.sizes.values())
+
+    def degrees(self, relations: Sequence[Relation | None]) -> Numbers:
+        """Number of pairs of every row in every relation, int64 ``[n_relations, n_rows]``; 0 where there is no relation."""
+        found = np.zeros((len(relations), self.n_rows), dtype=np.int64)
+        for place, relation in enumerate(relations):
+            if relation is not None:
+                for kind, numbers in ((relation.head_type, relation.heads), (relation.tail_type, relation.tails)):
+                    first, size = self.offset(kind), self.sizes[kind]
+                    found[place, first : first + size] += np.bincount(numbers, minlength=size)
+        return found
 
     def offset(self, node_type: str) -> int:
         """First row of a node type."""

@@ -47,6 +47,16 @@ def test_weights_are_what_the_gradients_are_multiplied_by(rule: str, options: di
 
 
 @every_rule
+def test_a_rule_that_weighs_gives_no_negative_weight_to_whatever_rows(rule: str, options: dict[str, Any]) -> None:
+    if not has(rule, "weighs"):
+        pytest.skip("gives no weights >= 0")
+    for seed in range(30):
+        weights = combine(rule, random_rows(seed), **options).weights
+        assert weights is not None
+        assert (weights >= 0).all(), f"seed {seed}"
+
+
+@every_rule
 def test_one_task_keeps_its_direction(rule: str, options: dict[str, Any]) -> None:
     gradients = row_gradients([[[1.0, -2.0], [0.5, 0.0]]])
     found, expected = combine(rule, gradients, **options).values, gradients.values[0]

@@ -161,6 +161,8 @@ def test_entities_do_not_see_each_other() -> None:
 @pytest.mark.parametrize(
     ("rule", "options", "message"),
     [
+        ("history_weights", {"side": -1.0}, "side must be >= 0, found -1.0"),
+        ("history_weights", {"k": 0.0}, "k must be in 1e-06..1e+09, found 0.0"),
         ("gradnorm", {"alpha": -1.0}, "alpha must be >= 0, found -1.0"),
         ("gradnorm", {"lr": 0.0}, "lr must be > 0, found 0.0"),
         ("metabalance", {"relax": 2.0}, "relax must be in [0, 1], found 2.0"),
@@ -174,6 +176,47 @@ def test_options_out_of_range_are_refused(rule: str, options: dict[str, Any], me
     with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
         build(rule, tables=TABLES, **options)
     assert str(refused.value) == message
+
+
+HISTORIES = torch.tensor([[0, 20, 60, 0, 5, 0, 15], [9, 9, 9, 9, 9, 9, 9]])  # of four users and three items, in two tasks
+
+
+def side_weights(progress: float = 0.0, **options: Any) -> list[float]:
+    """Of a side task, where every task touched every row."""
+    rule = build("history_weights", 2, **options)
+    rule.set_degrees(HISTORIES)
+    gradients = RowGradients(torch.arange(7), torch.tensor([0] * 4 + [1] * 3), torch.ones(2, 7, 3), torch.ones(2, 7) > 0)
+    combined = rule(gradients, step(progress, n_tasks=2))
+    assert combined.weights[0].tolist() == [1.0] * 7
+    found: list[float] = combined.weights[1].tolist()
+    return found
+
+
+def test_history_weights_by_hand() -> None:
+    """K / (k + n) is 1, 1/2, 1/4, 1 for the users, of mean 11/16, and 4/5, 1, 4/7 for the items."""
+    items = [4 / 5, 1, 4 / 7]
+    expected = [16 / 11, 8 / 11, 4 / 11, 16 / 11, *(3 * share / sum(items) for share in items)]
+    assert side_weights(side=0.5, k=20.0) == pytest.approx([0.5 * weight for weight in expected])
+    assert side_weights(progress=0.25, side=0.5, k=20.0) == pytest.approx([0.375 * weight for weight in expected])
+    assert side_weights(progress=0.25, side=0.5, k=20.0, fade=False) == pytest.approx([0.5 * weight for weight in expected])
+
+
+def test_the_controls_of_history_weights_give_the_same_shares_to_others() -> None:
+    history = side_weights()
+    for order in ("reversed", "exchanged"):
+        other = side_weights(order=order)
+        assert sorted(other[:4]) == pytest.approx(sorted(history[:4]))
+        assert sorted(other[4:]) == pytest.approx(sorted(history[4:]))
+        assert other != pytest.approx(history)
+    assert side_weights(order="reversed")[2] == max(side_weights(order="reversed")[:4]), "the longest history has most"
+    assert side_weights(order="equal") == pytest.approx([0.3] * 7)
+
+
+def test_history_weights_are_settled_where_side_tasks_have_faded() -> None:
+    for fade, progress, expected in ((True, 0.5, False), (True, 0.95, True), (False, 0.0, True)):
+        rule = build("history_weights", 2, fade=fade)
+        rule(row_gradients([[[1.0]], [[1.0]]]), step(progress, n_tasks=2))
+        assert rule.is_settled() == expected
 
 
 def test_gradcraft_keeps_running_means_from_the_first_norm_on() -> None:

@@ -19,10 +19,12 @@ from pipeline.plugins import CUSTOM, method_kind
 from pipeline.ranking.recommender import Recommender
 from pipeline.task_building import build_tasks
 from pipeline.training.components import PlugIn
-from pipeline.training.learning import learn, learn_baseline
-from pipeline.training.loop import Epoch
+from pipeline.training.epoch import Epoch
+from pipeline.training.learning import LEARN
 
 __all__ = ["Prepared", "prepare", "train"]
+
+_ARGUMENT = {"combiners": "rule", "solvers": "solver", "baselines": "baseline"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ def prepare(
 def train(
     data: Prepared,
     *,
-    rule: PlugIn = ("pmtrec", {}),
+    method: PlugIn = ("pmtrec", {}),
     seed: int = 0,
     on_epoch: Callable[[Epoch], None] | None = None,
     **settings: Any,
@@ -85,11 +87,11 @@ def train(
 
     Args:
         data: Of ``prepare``.
-        rule: Name and options of a combination rule, or of a baseline.
+        method: Name and options of a combination rule, of a solver or of a baseline.
         seed: For the initial embeddings and the samples.
         on_epoch: Called as an epoch ends.
-        **settings: Of ``pipeline.training.learning.learn``: ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ... A baseline
-            has none.
+        **settings: Of ``pipeline.training.learning.learn``: ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ... A
+            solver has ``rule`` (name and options); a baseline has none.
 
     Returns:
         What recommends by raw ids. It masks training and validation items.
@@ -99,8 +101,8 @@ def train(
         TypeError: If there is no such setting.
     """
     split, show = data.processed.split, on_epoch or (lambda _: None)
-    if method_kind(rule[0]) == "baselines":
-        learned = learn_baseline(split, seed, show, baseline=rule, **settings)
-    else:
-        learned = learn(data.tasks, split, seed, show, rule=rule, **settings)
+    kind = method_kind(method[0])
+    if kind == "combiners" and "rule" in settings:
+        raise TypeError("train: a rule is a method: write method=(name, options) instead of rule=")
+    learned = LEARN[kind](data.tasks, split, seed, show, **{_ARGUMENT[kind]: method}, **settings)
     return Recommender.of(split, data.processed.ids[USER], data.processed.ids[ITEM], learned.tables)

@@ -11,9 +11,12 @@ from typing import Any
 
 from pipeline.errors import ParamsError, closest
 
-__all__ = ["CUSTOM", "KINDS", "MAIN_TASK", "RANKING", "load", "method_kind", "module_of", "names", "side_tasks"]
+__all__ = ["CUSTOM", "KINDS", "MAIN_TASK", "METHOD_KINDS", "RANKING", "load", "method_kind", "module_of", "names", "side_tasks"]
 
-KINDS = ("baselines", "combiners", "datasets", "encoders", "losses", "metrics", "optimizers", "tasks")
+KINDS = ("baselines", "combiners", "datasets", "encoders", "losses", "metrics", "optimizers", "solvers", "tasks")
+
+METHOD_KINDS = ("combiners", "solvers", "baselines")
+"""Those whose plug-ins are methods; they share one namespace."""
 
 MAIN_TASK = "recommendation"
 RANKING = "ranking"
@@ -37,8 +40,8 @@ def side_tasks() -> list[str]:
 
 
 def method_kind(name: str) -> str:
-    """The kind of the plug-in behind a method: ``"baselines"`` or ``"combiners"``, which share one namespace."""
-    return "baselines" if name in names("baselines") else "combiners"
+    """The kind of the plug-in behind a method: one of ``METHOD_KINDS``."""
+    return next((kind for kind in METHOD_KINDS if name in names(kind)), METHOD_KINDS[0])
 
 
 def module_of(kind: str, name: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from pipeline.training.loop import Epoch
+from pipeline.training.epoch import Epoch
 
 __all__ = ["progress"]
 

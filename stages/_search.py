@@ -12,8 +12,8 @@ from pipeline.artifacts import check_folder, dvc_hash
 from pipeline.config.run_config import RunConfig
 from pipeline.config.search import before_search, search_name, stages_of, start_values, training_with
 from pipeline.data.storage import load_split, load_tasks
-from pipeline.training.learning import learn, learn_baseline
-from pipeline.training.loop import Epoch
+from pipeline.training.epoch import Epoch
+from pipeline.training.learning import LEARN
 from pipeline.training.tuning import Search, Trial, at_an_edge
 
 __all__ = ["Found", "search"]
@@ -52,10 +52,7 @@ def search(args: argparse.Namespace, config: RunConfig, dataset: str, method: st
 
     def train(values: Mapping[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
         found = training_with(plain, dataset, method, {**best, **values})
-        if found["kind"] == "baselines":
-            learn_baseline(split, seed, on_epoch, **found["arguments"])
-        else:
-            learn(data, split, seed, on_epoch, **found["arguments"])
+        LEARN[found["kind"]](data, split, seed, on_epoch, **found["arguments"])
 
     stages = []
     # A grid begins where it began at first, so that its order does not change by what it finds.

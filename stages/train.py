@@ -1,7 +1,8 @@
 """Tasks of one data set -> embeddings of the best epoch and the training's history, by one method and one seed."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.artifacts import check_folder, new_folder
 from pipeline.data.storage import load_split, load_tasks
@@ -9,8 +10,8 @@ from pipeline.tasks.base import code_of
 from pipeline.tracking.costs import Meter
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import live_run
-from pipeline.training.learning import learn, learn_baseline
-from pipeline.training.loop import Epoch
+from pipeline.training.epoch import Epoch
+from pipeline.training.learning import LEARN
 from pipeline.training.storage import save_learned
 from stages._checked import read_checked
 from stages._progress import progress
@@ -32,19 +33,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     meter = Meter()
     inputs = {"processed": args.processed, "tasks": args.tasks}
     with live_run(Training(args.dataset, name, params, inputs, args.out)) as live:
-        with progress(name, chosen.get("epochs", 1)) as show:
+        with progress(name, _epochs(checked)) as show:
 
             def on_epoch(epoch: Epoch) -> None:
-                live.log_epoch(epoch.row() | meter.read())
+                live.log_epoch(epoch.row() | meter.read(epoch.seconds))
                 show(epoch)
 
-            if checked["kind"] == "baselines":
-                learned = learn_baseline(split, seed, on_epoch, **chosen)
-            else:
-                learned = learn(tasks, split, seed, on_epoch, **chosen)
+            learned = LEARN[checked["kind"]](tasks, split, seed, on_epoch, **chosen)
         log.info("%s: best epoch %d, validation NDCG@20 %.4f", name, *learned.best_epoch())
         with new_folder(args.out) as out:
             save_learned(out, learned, params)
+
+
+def _epochs(checked: Mapping[str, Any]) -> int:
+    """How many there are at most."""
+    found: int = checked["arguments"].get("epochs", 1)
+    if checked["kind"] == "solvers":
+        found = checked["arguments"]["solver"][1].get("sweeps", 1)
+    return found
 
 
 if __name__ == "__main__":

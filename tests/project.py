@@ -23,8 +23,9 @@ class Project:
         project = cls(root, dataset)
         if dataset != "demo":
             project.change_params(**{"  - demo\n": f"  - {dataset}\n"})
-        project.change_params(**{"  - pmtrec\n  - pmtrec_inverse\n": "  - pmtrec\n"})  # one rule of the family is enough
-        project.change_params(**{"epochs: 60": f"epochs: {epochs}", "loss: sampled_softmax ": "loss: bpr "})
+        few = {"  - pmtrec\n  - pmtrec_inverse\n  - ials_attributes\n": "  - pmtrec\n"}  # one rule of the family is enough
+        project.change_params(**few, **{"  method: ials_attributes  #": "  method: pmtrec  #"})
+        project.change_params(**{"  epochs: 200": f"  epochs: {epochs}", "loss: sampled_softmax ": "loss: bpr "})
         return project
 
     def copy_to(self, root: Path, without: Iterable[str] = ()) -> "Project":

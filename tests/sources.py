@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("data/raw",),
     ("data",),
     ("artifacts", "fingerprint", "kernels", "plugins", "search_space"),
+    ("memory",),
     ("errors", "metric_names", "seeding", "strict_model"),
 )
 

@@ -11,15 +11,15 @@ from pipeline.config.arguments import preprocess_arguments, training
 from pipeline.config.run_config import read_config
 from pipeline.data.splitting import Splitting
 from pipeline.errors import InputError
+from pipeline.training.epoch import Epoch
 from pipeline.training.learning import learn
-from pipeline.training.loop import Epoch
 
 CONFIG = read_config(Path(__file__).parents[1] / "params.yaml")
 
 
 def test_the_demo_is_trained_and_recommends() -> None:
     epochs: list[Epoch] = []
-    model = train(prepare("demo"), epochs=2, dim=8, rule=("equal_weights", {}), loss=("bpr", {}), on_epoch=epochs.append)
+    model = train(prepare("demo"), epochs=2, dim=8, method=("equal_weights", {}), loss=("bpr", {}), on_epoch=epochs.append)
     answer = model.recommend(["user-0007", "a stranger"], k=3)
     assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
     assert answer["known_user"].tolist() == [True] * 3 + [False] * 3
@@ -27,13 +27,13 @@ def test_the_demo_is_trained_and_recommends() -> None:
 
 
 def test_a_baseline_is_a_method_too() -> None:
-    assert len(train(prepare("demo"), rule=("popularity", {})).recommend(["user-0007"], k=3)) == 3
+    assert len(train(prepare("demo"), method=("popularity", {})).recommend(["user-0007"], k=3)) == 3
 
 
 @pytest.mark.parametrize(("rule", "setting"), [("popularity", {"epochs": 3}), ("pmtrec", {"epoch": 3})])
 def test_a_setting_that_does_not_exist_is_refused(rule: str, setting: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=next(iter(setting))):
-        train(prepare("demo"), rule=(rule, {}), **setting)
+        train(prepare("demo"), method=(rule, {}), **setting)
 
 
 def test_data_of_ones_own_with_features(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ class Clone:
             if (ROOT / name).is_file() and name != "dvc.lock":
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_bytes((ROOT / name).read_bytes())
-        self.change("epochs: 60", "epochs: 1")
+        self.change("  epochs: 200", "  epochs: 1")
         self.change("  - equal_weights\n", "")
-        self.change("  - pmtrec_inverse\n", "")
+        self.change("  - pmtrec_inverse\n  - ials_attributes\n", "")
+        self.change("  method: ials_attributes  #", "  method: pmtrec  #")
         author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
         for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "start"]):
             subprocess.run(["git", *command], cwd=root, check=True)

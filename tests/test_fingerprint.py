@@ -227,7 +227,7 @@ def test_what_counts(one: str, other: str, same: bool) -> None:
 
 def test_versions_of_libraries_and_of_python_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"torch", "numpy", "numba", "torchjd"} <= set(fingerprint.libraries(*ROOTS["pcgrad"]))
-    assert "implicit" in fingerprint.libraries("stages.train", "pipeline.baselines.ials")
+    assert "implicit" in fingerprint.libraries("stages.train", "pipeline.baselines.implicit_als")
     assert {"quadprog", "ecos"} <= set(fingerprint.libraries("stages.train", "pipeline.combiners.nash_mtl"))
     assert fingerprint._version("sklearn").startswith("scikit-learn ")
     assert "mlflow" not in fingerprint.libraries(*ROOTS["pmtrec"])

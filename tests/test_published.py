@@ -17,8 +17,9 @@ from pipeline.metrics.recall import recall
 from pipeline.ranking.top_k import ItemLists
 from pipeline.training.components import build
 from pipeline.training.loop import train_epochs
+from pipeline.training.validation import Validation
 from tests.real import read_real, skip_unless_at_hand
-from tests.toy import tasks_of
+from tests.toy import scoring, tasks_of
 
 SPLITTING = Splitting("random", (0.8, 0.1, 0.1), last_n=1, dates=None, seed=0, cold="keep")
 LOOP: dict[str, Any] = {"optimizer": "adam", "batch_size": 2048, "patience": 15, "seed": 0}
@@ -40,12 +41,12 @@ def test_recall_at_10_reaches_the_published_level(
     split = preprocess(read_real("lastfm", tmp_path), min_rating=None, k=0, splitting=SPLITTING).split
     data = tasks_of([split.train_relation()])
     parts = build(data, 0, torch.device("cpu"), dim=64, encoder=encoder, loss=("bpr", {}), rule=("single_task", {}))
-    for _ in train_epochs(parts.encoder, parts.combiner, parts.tasks, split, **LOOP, **loop):
+    for _ in train_epochs(parts.encoder, parts.combiner, parts.tasks, Validation(split), **LOOP, **loop):
         pass
     tables = parts.tables()
     seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
     relevant = ItemLists.of([split.test], split.n_users, split.n_items)
-    values = per_user(rank(tables["user"], tables["item"], seen, relevant, 10), {"recall": recall, "ndcg": ndcg}, [10])
+    values = per_user(rank(scoring(tables["user"], tables["item"]), seen, relevant, 10), {"recall": recall, "ndcg": ndcg}, [10])
     found = values.drop(columns="user").mean().to_dict()
     assert found["recall@10"] > published - 0.006, found
     print(found)  # noqa: T201  # pytest -s: the table in the docs

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.config.overrides import flat
-from pipeline.config.plugin_options import PlugIn, method_of, plugin_of
+from pipeline.config.plugin_options import PlugIn, method_of, plugin_of, rule_of
 from pipeline.config.run_config import RunConfig
 from pipeline.config.trial_build import TrialBuild
 from pipeline.errors import ParamsError
@@ -13,8 +13,8 @@ from pipeline.errors import ParamsError
 __all__ = ["preprocess_arguments", "training", "Training"]
 
 Training = dict[str, Any]
-"""``kind``: ``"combiners"`` or ``"baselines"``; ``arguments``: of ``learn`` or ``learn_baseline``; ``plug_ins``: (kind, name)
-of those in use; ``params``: key path -> value, as a run shows them."""
+"""``kind``: one of ``METHOD_KINDS``; ``arguments``: of what it is learned by (``pipeline.training.learning.LEARN``);
+``plug_ins``: (kind, name) of those in use; ``params``: key path -> value, as a run shows them."""
 
 
 def preprocess_arguments(config: RunConfig) -> dict[str, Any]:
@@ -50,6 +50,8 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
     rule = method_of(config, method)
     kind = plugins.method_kind(rule[0])
     shown: dict[str, Any] = {"rule": _shown(rule), "preprocess": config.preprocess.model_dump(mode="json")}
+    if kind == "solvers":
+        return _solving(config, method, trial, rule, shown)
     if kind == "baselines":
         return {"kind": kind, "arguments": {"baseline": rule}, "plug_ins": [(kind, rule[0])], "params": flat(shown)}
     train = config.train
@@ -89,6 +91,21 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
         "arguments": {"rule": rule, **chosen, **plain, **{name: value for name, value in of_tasks.items() if value}},
         "plug_ins": sorted(set(in_use)),
         "params": flat(shown),
+    }
+
+
+def _solving(config: RunConfig, method: str, trial: TrialBuild | None, solver: PlugIn, shown: Mapping[str, Any]) -> Training:
+    """Of a solver, which of the section ``train`` takes the machine alone."""
+    rule = rule_of(config, method)
+    if trial:
+        trial.check("solvers", solver, config.place("solvers", method))
+        trial.check("combiners", rule, config.place("combiners", rule[0]))
+    machine = config.train.model_dump(include={"device", "threads"})
+    return {
+        "kind": "solvers",
+        "arguments": {"solver": solver, "rule": rule, **machine},
+        "plug_ins": [("combiners", rule[0]), ("solvers", solver[0])],
+        "params": flat({**shown, "solver": _shown(solver), "rule": _shown(rule), "train": machine}),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import plugins
 from pipeline.config.arguments import preprocess_arguments, training
 from pipeline.config.dataset_record import dataset_record
-from pipeline.config.plugin_options import method_of, plugin_of
+from pipeline.config.plugin_options import method_of, plugin_of, rule_of
 from pipeline.config.run_config import RunConfig
 from pipeline.config.search import check_spaces
 from pipeline.config.trial_build import TrialBuild
@@ -31,15 +31,17 @@ def checked_files(config: RunConfig) -> Iterator[File]:
     """
     for name in config.method_sections:
         method_of(config, name)
+    for name in config.solvers:
+        rule_of(config, name)
     trial = TrialBuild(config.side_tasks())
     for kind in ("encoders", "losses", "optimizers"):
         for name in getattr(config, kind):
             trial.check(kind, plugin_of(config, kind, name), config.place(kind, name))
     for method in config.methods:  # what is wrong in a section itself is not blamed on an override of the first data set
         training(config, None, method, trial)
-    check_spaces(config, trial)
     for dataset in config.datasets:
         yield from _of_dataset(config, dataset, trial)
+    check_spaces(config, trial)  # after what it begins from
     evaluate = {**config.evaluate.model_dump(mode="json"), "threads": config.train.threads}
     for name in config.evaluate.metrics:
         needs(plugins.load("metrics", name))

@@ -1,9 +1,10 @@
 """Every name in params.yaml is that of something: a plug-in, a method, a task, a data set."""
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pipeline import plugins
-from pipeline.config.overrides import LIKE
+from pipeline.config.overrides import LIKE, RULE
 from pipeline.errors import closest
 from pipeline.search_space import Range
 
@@ -35,9 +36,10 @@ def name_problems(config: "RunConfig") -> list[str]:
         if name in plugins.names(kind) and name not in getattr(config, kind)
     ]
     found += [
-        f"{config.place('baselines', name)}: combiners has a method of this name. Fix: choose another"
-        for name in config.baselines
-        if name in config.combiners
+        f"{config.place(kind, name)}: {other} has a method of this name. Fix: choose another"
+        for other, kind in combinations(plugins.METHOD_KINDS, 2)
+        for name in getattr(config, kind)
+        if name in getattr(config, other)
     ]
     found += [
         f"{config.place('custom', name, 'relations', relation)}: this name is that of another task. Fix: choose another"
@@ -63,7 +65,7 @@ def name_problems(config: "RunConfig") -> list[str]:
 
 
 def _is_plugin(method: str) -> bool:
-    return method in plugins.names("combiners") or method in plugins.names("baselines")
+    return any(method in plugins.names(kind) for kind in plugins.METHOD_KINDS)
 
 
 def _uses(config: "RunConfig") -> list[Use]:
@@ -84,7 +86,7 @@ def _uses(config: "RunConfig") -> list[Use]:
         ("compare.against", [config.compare.against or config.methods[0]], list(config.methods)),
         ("tune.methods", list(config.tune.methods), methods),
         *(
-            (f"combiners.{name}.by_task", list(options["by_task"]), tasks)
+            (f"combiners.{name}.by_task", list(options["by_task"]), [*tasks, "user_attributes", "item_attributes"])
             for name, options in config.combiners.items()
             if isinstance(options.get("by_task"), dict)
         ),
@@ -99,7 +101,12 @@ def _uses_of_plugins(config: "RunConfig") -> list[Use]:
         ("evaluate.metrics", list(config.evaluate.metrics), plugins.names("metrics")),
         *((f"tasks.{name}.loss", [task.loss], plugins.names("losses")) for name, task in config.tasks.items() if task.loss),
     ]
-    for kind in ("encoders", "losses", "optimizers", "combiners", "baselines"):
+    uses += [
+        (f"solvers.{name}.{RULE}", [str(options[RULE])], list(config.combiners))
+        for name, options in config.solvers.items()
+        if RULE in options
+    ]
+    for kind in ("encoders", "losses", "optimizers", *plugins.METHOD_KINDS):
         sections = getattr(config, kind)
         uses.append((kind, [name for name, options in sections.items() if LIKE not in options], plugins.names(kind)))
         uses += [

@@ -7,10 +7,13 @@ from pydantic import Field
 
 from pipeline.strict_model import StrictModel
 
-__all__ = ["LIKE", "Changes", "Override", "flat", "merged"]
+__all__ = ["LIKE", "RULE", "Changes", "Override", "flat", "merged"]
 
 LIKE = "like"
-"""Key of a section of ``combiners`` or ``baselines`` that starts from another method."""
+"""Key of the section of a method that starts from another method."""
+
+RULE = "rule"
+"""Key of a section of ``solvers``: the method of ``combiners`` that gives the weights."""
 
 Section = dict[str, Any]
 Sections = dict[str, dict[str, Any]]
@@ -20,7 +23,7 @@ class Changes(StrictModel):
     """Parts of the sections of the same names.
 
     Attributes:
-        train, tasks, encoders, losses, optimizers, combiners, baselines: Parts of these sections, merged into them.
+        train, tasks, encoders, losses, optimizers, combiners, solvers, baselines: Parts of these sections, merged into them.
     """
 
     train: Section = Field(default_factory=dict)
@@ -29,6 +32,7 @@ class Changes(StrictModel):
     losses: Sections = Field(default_factory=dict)
     optimizers: Sections = Field(default_factory=dict)
     combiners: Sections = Field(default_factory=dict)
+    solvers: Sections = Field(default_factory=dict)
     baselines: Sections = Field(default_factory=dict)
 
 

@@ -9,36 +9,69 @@ import pydantic
 from pydantic import BaseModel
 
 from pipeline import plugins
-from pipeline.config.overrides import LIKE
+from pipeline.config.overrides import LIKE, RULE
 from pipeline.config.run_config import RunConfig
 from pipeline.config.validation_errors import error_lines
 from pipeline.errors import ParamsError
+from pipeline.plugins import METHOD_KINDS
 from pipeline.strict_model import StrictModel
 
-__all__ = ["PlugIn", "method_of", "options_schema", "plugin_of"]
+__all__ = ["PlugIn", "method_of", "options_schema", "plugin_of", "rule_of"]
+
+_RULE = "single_task"
 
 PlugIn = tuple[str, dict[str, Any]]
 """The file of a plug-in, and all its options, also those that params.yaml leaves at their defaults."""
 
 
 def method_of(config: RunConfig, name: str) -> PlugIn:
-    """The rule or baseline of a method: the file of that name, or that of the method it is ``like``.
+    """The rule, solver or baseline of a method: the file of that name, or that of the method it is ``like``.
 
     ``{like: pmtrec, focus: none}`` is the rule and the options of the method pmtrec, with one changed.
 
     Raises:
         ParamsError: As ``read_config``.
     """
-    kind = "baselines" if name in config.baselines else "combiners"
-    rule, options, names = name, dict(config.method_sections[name]), [name]
+    plug_in, options = _section_of(config, name)
+    kind = _kind_of(config, name)
+    if kind == "solvers":
+        options.pop(RULE, None)
+    return plug_in, _checked(config, kind, plug_in, options, name)
+
+
+def rule_of(config: RunConfig, solver: str) -> PlugIn:
+    """The rule that gives a solver its weights: the method of ``combiners`` that its section names, by default single_task.
+
+    Raises:
+        ParamsError: As ``read_config``, and if the rule gives no weights.
+    """
+    _, options = _section_of(config, solver)
+    name = options.get(RULE, _RULE)
+    rule = method_of(config, name)
+    place, kind = config.place("solvers", solver, RULE), plugins.load("combiners", rule[0])
+    if not kind.weighs:
+        raise ParamsError(f"{place}: {name} gives no weights >= 0 per task and row. Fix: name another rule")
+    if not kind.uses_side_tasks and (unused := [key for key in options if key.endswith("_attributes") and options[key]]):
+        raise ParamsError(f"{place}: {name} uses no side tasks, so {unused[0]} would do nothing. Fix: write equal_weights")
+    return rule
+
+
+def _section_of(config: RunConfig, name: str) -> tuple[str, dict[str, Any]]:
+    """The plug-in of a method, and its options as they are written."""
+    plug_in, options, names = name, dict(config.method_sections[name]), [name]
     while LIKE in options:
-        rule = options.pop(LIKE)
-        names.append(rule)
-        if rule in names[:-1]:
+        plug_in = options.pop(LIKE)
+        names.append(plug_in)
+        if plug_in in names[:-1]:
             chain = " -> ".join(names)
-            raise ParamsError(f"{config.place(kind, name)}: `like` forms a cycle: {chain}. Fix: name a rule or a baseline")
-        options = config.method_sections[rule] | options
-    return rule, _checked(config, kind, rule, options, name)
+            place = config.place(_kind_of(config, name), name)
+            raise ParamsError(f"{place}: `like` forms a cycle: {chain}. Fix: name a rule, a solver or a baseline")
+        options = config.method_sections[plug_in] | options
+    return plug_in, options
+
+
+def _kind_of(config: RunConfig, name: str) -> str:
+    return next(kind for kind in METHOD_KINDS if name in getattr(config, kind))
 
 
 def plugin_of(

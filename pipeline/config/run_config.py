@@ -45,6 +45,7 @@ class RunConfig(StrictModel):
     losses: dict[str, Options]
     optimizers: dict[str, Options]
     combiners: dict[Name, Options]
+    solvers: dict[Name, Options] = Field(default_factory=dict)
     baselines: dict[Name, Options]
     custom: dict[Name, Description]
     overrides: dict[Name, Override]
@@ -68,7 +69,7 @@ class RunConfig(StrictModel):
     @cached_property
     def method_sections(self) -> dict[str, Options]:
         """Method -> its section, whatever kind of method it is."""
-        return {**self.combiners, **self.baselines}
+        return {**self.combiners, **self.solvers, **self.baselines}
 
     def source(self, dataset: str) -> str:
         """The data set that a name in ``datasets`` stands for: a file of pipeline/datasets/ or a section of ``custom``."""

@@ -81,6 +81,7 @@ class Train(StrictModel):
     negatives: Literal["uniform", "popularity", "hard"]
     epochs: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
+    focus_epochs: Annotated[int, Field(ge=1)] | None = None
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Annotated[int, Field(ge=1)]
 
@@ -123,7 +124,7 @@ class Compare(StrictModel):
 
 
 # Key path of a setting that can be overridden per method.
-KeyPath = Annotated[str, Field(pattern=r"^(train|(encoders|losses|optimizers|combiners|baselines)\.\w+)\.\w+$")]
+KeyPath = Annotated[str, Field(pattern=r"^(train|(encoders|losses|optimizers|combiners|solvers|baselines)\.\w+)\.\w+$")]
 
 
 class Tune(StrictModel):

@@ -19,9 +19,9 @@ __all__ = ["before_search", "check_spaces", "nested", "search_name", "space_of",
 
 
 def space_of(config: RunConfig, method: str) -> Space:
-    """Search space of a method: its own keys and ``tune.space``, unless it is a baseline (no ``train``, encoder or loss)."""
+    """Search space of a method: its own keys, and ``tune.space`` if it follows gradients (has ``train``, encoder and loss)."""
     rule, _ = method_of(config, method)
-    general = {} if plugins.method_kind(rule) == "baselines" else config.tune.space
+    general = config.tune.space if plugins.method_kind(rule) == "combiners" else {}
     return {**general, **config.tune.methods.get(method, {})}
 
 
@@ -56,7 +56,9 @@ def start_values(config: RunConfig, dataset: str, method: str) -> dict[str, Any]
     found = flat(config.resolved(dataset, method).model_dump(exclude={"custom", "overrides", "tune"}))
     space = space_of(config, method)
     return {
-        key: found[key] for key, of in space.items() if key in found and (isinstance(of, Range) or found[key] in of.choices)
+        key: found[key]
+        for key, of in space.items()
+        if key in found and (isinstance(found[key], int | float) if isinstance(of, Range) else found[key] in of.choices)
     }
 
 

@@ -29,6 +29,7 @@ class TrialBuild:
             "encoders": (NodeTypes(nodes), [relation], 1),
             "losses": (task, NodeTypes(nodes), 1),
             "combiners": ([plugins.MAIN_TASK, *side_tasks], nodes),
+            "solvers": ([task], 0),
         }
         self._built: set[str] = set()
 
@@ -55,6 +56,10 @@ class TrialBuild:
             arguments = (*arguments, torch.Generator())
         if kind == "losses":
             arguments = (*arguments, is_main)
+        if kind == "solvers":
+            from pipeline.solvers.base import Machine
+
+            arguments = (*arguments, Machine())
         try:
             plugins.load(kind, name)(*arguments, **options)
         except ValueError as error:

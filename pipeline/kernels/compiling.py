@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ try:
 except ImportError:  # the training core needs only torch, numpy and pandas
     numba = None  # type: ignore[assignment]
 
-__all__ = ["AHEAD", "compiled", "is_available", "is_compiled_for", "prefetch"]
+__all__ = ["AHEAD", "compiled", "inlined", "is_available", "is_compiled_for", "prefetch"]
 
 AHEAD = 8
 """Prefetch distance in rows: memory latency is about the time it takes to process this many."""
@@ -48,9 +48,22 @@ def compiled(function: _F) -> _F:
 
     Sums may be reordered and division by zero is not an error, so that loops vectorise; NaN and infinity are preserved.
     """
+    return _compiled(function, "never")
+
+
+def inlined(function: _F) -> _F:
+    """The same for a part of a compiled function, made anew within it.
+
+    A part that is a function of its own may be compiled to other sums in a process that compiles it than in one that finds it
+    in the cache: other last bits.
+    """
+    return _compiled(function, "always")
+
+
+def _compiled(function: _F, inline: Literal["never", "always"]) -> _F:
     if numba is None:
         return function
-    return cast(_F, numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function))
+    return cast(_F, numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline=inline)(function))
 
 
 def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:

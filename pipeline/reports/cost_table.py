@@ -31,7 +31,8 @@ def costs(histories: Mapping[Key, pd.DataFrame], measured: Mapping[Key, pd.DataF
         measured: The same keys -> ``SECONDS`` and ``PEAK_MEMORY`` by epoch, measured live, so a busy machine distorts times.
 
     Returns:
-        ``dataset``, ``method``, ``epochs`` (until the best one), ``seconds`` (until the end of the best epoch),
+        ``dataset``, ``method``, ``epochs`` (until the best one), ``seconds`` (of training until the end of the best
+        epoch, without start-up, validation and logging),
         ``seconds_per_epoch`` (NaN for a baseline, which has no epochs), ``peak_memory`` (MiB), ``relative_cost`` (seconds per
         epoch relative to equal_weights; NaN if these are unknown).
     """

@@ -2,7 +2,6 @@
 
 import resource
 import sys
-import time
 
 import torch
 
@@ -15,13 +14,14 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
 
 
 class Meter:
-    """Measures both costs; the clock starts at construction."""
+    """Adds up what epochs took."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
+        self._seconds = 0.0
 
-    def read(self) -> dict[str, float]:
-        """The current values of both metrics."""
+    def read(self, seconds: float) -> dict[str, float]:
+        """The values of both metrics after an epoch that took some seconds of training."""
+        self._seconds += seconds
         of_process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         peak = torch.cuda.max_memory_allocated() or of_process  # 0 where CUDA is not used
-        return {SECONDS: time.monotonic() - self._started, PEAK_MEMORY: peak / _MIB}
+        return {SECONDS: self._seconds, PEAK_MEMORY: peak / _MIB}

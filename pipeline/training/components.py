@@ -100,8 +100,6 @@ def build(
             raise ParamsError(f"{place}: {problem}. Fix: name another loss")
         sampler = kind.sampler(of_task, nodes, seed, negatives, from_batch=of_task.name in from_batch)
         tasks.append(Task(of_task.name, sampler, make_loss(of_task, nodes, made.width(dim), number == 0, **options).to(device)))
-    return Components(
-        made,
-        tasks,
-        make_rule([task.name for task in data], nodes.sizes, **rule[1]).to(device),
-    )
+    combiner: Combiner = make_rule([task.name for task in data], nodes.sizes, **rule[1]).to(device)
+    combiner.set_degrees(torch.from_numpy(nodes.degrees([task.relation for task in data])).to(device))
+    return Components(made, tasks, combiner)

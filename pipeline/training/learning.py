@@ -1,23 +1,28 @@
 """What a method learns from the tasks of a data set: the tables that rank, and how it got there."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from pipeline import plugins
+from pipeline.combiners.base import Combiner
 from pipeline.data.split import Split
 from pipeline.data.task_data import TaskData
-from pipeline.evaluation.evaluator import per_user, rank
-from pipeline.metric_names import VALIDATION_CUTOFF, VALIDATION_METRIC
-from pipeline.metrics.ndcg import ndcg
-from pipeline.ranking.top_k import ItemLists, ranking_tables
+from pipeline.errors import DivergedError
+from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.solvers.base import Machine, Solver
 from pipeline.training.components import PlugIn, build
 from pipeline.training.device import make_deterministic, pick_device
-from pipeline.training.loop import Epoch, train_epochs
+from pipeline.training.epoch import Epoch
+from pipeline.training.loop import train_epochs
+from pipeline.training.sweeps import train_sweeps
+from pipeline.training.validation import Validation
 
-__all__ = ["Learned", "learn", "learn_baseline"]
+__all__ = ["LEARN", "Learned", "learn", "learn_baseline", "learn_exactly"]
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +34,7 @@ class Learned:
     """Result of training a method.
 
     Attributes:
-        tables: See ``pipeline.ranking.top_k.ranking_tables``; gradient-based methods add the tables of the other node types.
+        tables: See ``pipeline.ranking.top_k.Scoring.of``, with the tables of all other node types, if there are any.
         state: State of the rule and the tasks' own parameters.
         history: One row per epoch.
     """
@@ -62,8 +67,9 @@ def learn(
     weight_decay: float = 0.0,
     batch_size: int = 2048,
     negatives: str = "uniform",
-    epochs: int = 60,
-    patience: int = 6,
+    epochs: int = 200,
+    patience: int = 20,
+    focus_epochs: int | None = 60,
     device: str = "auto",
     threads: int = 1,
     task_losses: Mapping[str, PlugIn] | None = None,
@@ -87,6 +93,7 @@ def learn(
         batch_size: Examples per task and step.
         negatives: How tails are drawn that a head is not linked with.
         epochs: Maximum.
+        focus_epochs: Over so many epochs the schedules of rules grow, however long the training is; ``None``: ``epochs``.
         patience: Epochs without a better NDCG@20 on validation before training stops; they count from when the rule has come to
             the main task, where it has a schedule.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
@@ -109,13 +116,15 @@ def learn(
         from_batch=from_batch,
         negatives=negatives,
     )
+    used = data if components.combiner.uses_side_tasks else data[:1]
+    validation = Validation(split, data, used)
     history = []
     waited = False
     for epoch in train_epochs(
         components.encoder,
         components.combiner,
         components.tasks,
-        split,
+        validation,
         optimizer=optimizer[0],
         optimizer_options=optimizer[1],
         lr=lr,
@@ -123,6 +132,7 @@ def learn(
         batch_size=batch_size,
         epochs=epochs,
         patience=patience,
+        focus_epochs=focus_epochs,
         seed=seed,
     ):
         history.append(epoch.row())
@@ -133,13 +143,63 @@ def learn(
     if waited and epochs > 1:
         what = "all %d epochs are over before %s has come to the main task. Fix: raise train.epochs, or quicken its schedule"
         log.warning(what, epochs, rule[0])
-    return Learned(components.tables(), history, components.state())
+    return Learned(validation.served(components.tables()), history, components.state())
 
 
-def learn_baseline(split: Split, seed: int, on_epoch: Callable[[Epoch], None], *, baseline: PlugIn) -> Learned:
+def learn_exactly(
+    data: Sequence[TaskData],
+    split: Split,
+    seed: int,
+    on_epoch: Callable[[Epoch], None],
+    *,
+    solver: PlugIn = ("ials", {}),
+    rule: PlugIn = ("single_task", {}),
+    device: str = "cpu",
+    threads: int = 1,
+) -> Learned:
+    """Solve for embeddings, where a rule gives the weights of the tasks' normal equations.
+
+    Args:
+        data: One per task, main task first.
+        split: The interactions.
+        seed: Seed of the initial embeddings.
+        on_epoch: Called after each sweep; an exception that it raises stops training.
+        solver: Name and options of the solver.
+        rule: Name and options of the combination rule.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        threads: On a CPU; they change nothing in the result.
+    """
+    make_deterministic(1)
+    name, options = rule
+    make_rule = plugins.load("combiners", name)
+    chosen = pick_device(device)
+    machine = Machine(torch.device("cpu") if chosen.type == "mps" else chosen, threads)  # MPS has no Cholesky in batches
+    make_solver, used = plugins.load("solvers", solver[0]), data if make_rule.uses_side_tasks else data[:1]
+    started = time.perf_counter()
+    solves: Solver = make_solver(used, seed, machine, **solver[1])
+    log.info("solving on %s; tasks: %s", machine.device, ", ".join(solves.tasks))
+    for remark in solves.remarks:
+        log.info(remark)
+    combiner: Combiner = make_rule(solves.tasks, solves.nodes.sizes, **options).to(machine.device)
+    combiner.set_degrees(solves.degrees())
+    set_up = time.perf_counter() - started
+    validation = Validation(split, data, used)
+    history = []
+    for epoch in train_sweeps(solves, combiner, validation, seed):
+        history.append(epoch.row())
+        on_epoch(replace(epoch, seconds=epoch.seconds + (set_up if epoch.number == 1 else 0.0)))
+    tables = {kind: solves.of(kind).cpu().clone() for kind in solves.nodes.sizes}
+    state = {f"rule.{key}": value.cpu().contiguous() for key, value in combiner.state_dict().items()}
+    return Learned(validation.served(tables), history, state)
+
+
+def learn_baseline(
+    data: Sequence[TaskData], split: Split, seed: int, on_epoch: Callable[[Epoch], None], *, baseline: PlugIn
+) -> Learned:
     """Fit a baseline; its history is one row, with its validation by the evaluator of all methods.
 
     Args:
+        data: One per task, main task first; most baselines look at the main task alone.
         split: The interactions.
         seed: For what the baseline draws.
         on_epoch: Called once.
@@ -147,10 +207,17 @@ def learn_baseline(split: Split, seed: int, on_epoch: Callable[[Epoch], None], *
     """
     make_deterministic(1)
     name, options = baseline
-    tables = plugins.load("baselines", name)(split.train_relation(), seed, **options)
-    seen, relevant = (ItemLists.of([part], split.n_users, split.n_items) for part in (split.train, split.valid))
-    ranking = rank(*ranking_tables(tables, split.train, split.n_users), seen, relevant, VALIDATION_CUTOFF)
-    values = per_user(ranking, {"ndcg": ndcg}, [VALIDATION_CUTOFF])
-    epoch = Epoch(1, {}, {}, float(values[f"ndcg@{VALIDATION_CUTOFF}"].mean()))
+    fit = plugins.load("baselines", name)
+    started = time.perf_counter()
+    tables = fit(data, seed, **options)
+    seconds = time.perf_counter() - started
+    if not all(table.isfinite().all() for table in tables.values()):
+        raise DivergedError(f"training: {name} gives numbers that are not finite. Fix: change its options")
+    validation = Validation(split, data)
+    epoch = Epoch(1, {}, {}, validation.ndcg(tables), seconds=seconds)
     on_epoch(epoch)
-    return Learned(tables, [{"epoch": 1, VALIDATION_METRIC: epoch.valid_ndcg}])
+    return Learned(validation.served(tables), [epoch.row()])
+
+
+LEARN: Mapping[str, Callable[..., Learned]] = {"combiners": learn, "solvers": learn_exactly, "baselines": learn_baseline}
+"""Kind of a method -> how it learns; all take the data, the split, a seed and a function for what happens as an epoch ends."""

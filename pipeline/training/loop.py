@@ -1,7 +1,7 @@
 """The training loop, read from top to bottom."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,60 +11,30 @@ from torch import Tensor
 from pipeline import plugins
 from pipeline.combiners.base import Combiner, Step
 from pipeline.data.examples import Examples
-from pipeline.data.split import Split
+from pipeline.data.relation import ITEM, USER
 from pipeline.encoders.base import Encoder
 from pipeline.errors import DivergedError
-from pipeline.evaluation.evaluator import per_user, rank
 from pipeline.losses.base import Loss
-from pipeline.metric_names import VALIDATION_CUTOFF, VALIDATION_METRIC
-from pipeline.metrics.ndcg import ndcg
-from pipeline.ranking.top_k import ItemLists
 from pipeline.seeding import torch_generator
 from pipeline.tasks.base import Draw
 from pipeline.training.batches import Batch, batches
 from pipeline.training.early_stopping import EarlyStopping
+from pipeline.training.epoch import Epoch
 from pipeline.training.row_gradients import batch_losses, row_gradients
 from pipeline.training.task import Task, steps
 from pipeline.training.telemetry import Telemetry
+from pipeline.training.validation import Validation
 
-__all__ = ["Epoch", "train_epochs"]
+__all__ = ["train_epochs"]
 
 _PAIRS_AT_A_TIME = 2**18  # pairs whose embeddings are in memory at once
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Results of one epoch.
-
-    Attributes:
-        number: 1-based epoch number.
-        losses: Mean training loss per task.
-        telemetry: The rule's telemetry, by metric name (see ``Telemetry``).
-        valid_ndcg: NDCG@20 on the validation set.
-        is_settled: Whether the rule's schedule has come to the main task.
-    """
-
-    number: int
-    losses: dict[str, float]
-    telemetry: dict[str, float]
-    valid_ndcg: float
-    is_settled: bool = True
-
-    def row(self) -> dict[str, float]:
-        """One row of the history, by metric name; without timings, so that identical trainings give identical bytes."""
-        return {
-            "epoch": self.number,
-            VALIDATION_METRIC: self.valid_ndcg,
-            **{f"train/loss/{task}": value for task, value in self.losses.items()},
-            **self.telemetry,
-        }
 
 
 def train_epochs(
     encoder: Encoder,
     combiner: Combiner,
     tasks: Sequence[Task],
-    split: Split,
+    validation: Validation,
     *,
     optimizer: str,
     lr: float,
@@ -73,6 +43,7 @@ def train_epochs(
     epochs: int,
     patience: int,
     seed: int,
+    focus_epochs: int | None = None,
     optimizer_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Epoch]:
     """Train, one epoch per iteration; when the iterator ends, ``encoder`` holds the best epoch's parameters.
@@ -84,14 +55,15 @@ def train_epochs(
         encoder: Computes the embeddings; trained in place, on its current device.
         combiner: Combination rule.
         tasks: The main task first. Parameters of their losses, if any, are trained by torch's Adam with the same rate.
-        split: Interactions; those for training are masked in validation.
+        validation: Says which epoch is the best.
         optimizer: File of pipeline/optimizers/.
         lr: Learning rate.
         weight_decay: Of the optimiser.
         batch_size: Examples per task and step.
-        epochs: Maximum; schedules by the share of the training grow over this many.
+        epochs: Maximum.
         patience: Epochs without improvement before training stops.
         seed: Of rules that draw random numbers.
+        focus_epochs: Number of epochs over which schedules of rules grow; ``None``: ``epochs``.
         optimizer_options: Keyword arguments of the optimiser.
 
     Raises:
@@ -103,9 +75,7 @@ def train_epochs(
     _set_proposals(tasks, device)
     nodes = encoder.nodes
     tables = torch.tensor([nodes.offset(kind) for kind in nodes.sizes], device=device)
-    seen = ItemLists.of([split.train], split.n_users, split.n_items)
-    relevant = ItemLists.of([split.valid], split.n_users, split.n_items)
-    telemetry = Telemetry([task.name for task in tasks], nodes, seen.lengths(), device)
+    telemetry = Telemetry([task.name for task in tasks], nodes, validation.seen.lengths(), device)
     make_optimiser = partial(
         plugins.load("optimizers", optimizer), lr=lr, weight_decay=weight_decay, **(optimizer_options or {})
     )
@@ -114,9 +84,11 @@ def train_epochs(
     own_optimiser = torch.optim.Adam(own_parameters, lr) if own_parameters else None
     n_examples = tasks[0].sampler.n_examples
     n_steps = -(-n_examples // batch_size)
+    last_step = max((focus_epochs or epochs) * n_steps - 1, 1)  # of the schedules
     stopping, best_state = EarlyStopping(patience), {}
 
     for number in range(1, epochs + 1):
+        started = time.perf_counter()
         samples = _samples(tasks, number, n_examples, batch_size, encoder)
         encoder.train()
         generator = torch_generator(seed, "rule", number)
@@ -125,7 +97,7 @@ def train_epochs(
             batch = on_cpu.to(device)
             encoded = encoder.encode(batch.rows)
             gradients, found[step] = row_gradients(encoded, tables, batch, losses)
-            progress = ((number - 1) * n_steps + step) / max(epochs * n_steps - 1, 1)
+            progress = min(((number - 1) * n_steps + step) / last_step, 1.0)
             try:
                 combined = combiner(gradients, Step(progress, number, found[step], generator))
             except Exception:
@@ -138,16 +110,16 @@ def train_epochs(
             combiner.after_step(partial(_losses_now, encoder, batch, losses))
             telemetry.observe(step, gradients, combined)
         _check_finite(found, encoder, tasks, number)
+        seconds = time.perf_counter() - started
 
         encoder.eval()
         with torch.no_grad():
             embeddings = encoder()
-        ranking = rank(embeddings.users, losses[0].scoring_vectors(embeddings.items), seen, relevant, VALIDATION_CUTOFF)
-        valid_ndcg = float(per_user(ranking, {"ndcg": ndcg}, [VALIDATION_CUTOFF])[f"ndcg@{VALIDATION_CUTOFF}"].mean())
+        valid_ndcg = validation.ndcg({USER: embeddings.users, ITEM: losses[0].scoring_vectors(embeddings.items)})
         if stopping.is_best(number, valid_ndcg):
             best_state = {name: value.clone() for name, value in encoder.state_dict().items()}
         mean_losses = {task.name: value for task, value in zip(tasks, found.mean(0).tolist(), strict=True)}
-        epoch = Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg, combiner.is_settled())
+        epoch = Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg, combiner.is_settled(), seconds)
         yield epoch
         if stopping.is_over(number, is_settled=epoch.is_settled):
             break

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from pipeline.errors import DivergedError
 from pipeline.search_space import Choices, Range, Space
 from pipeline.seeding import numpy_generator
-from pipeline.training.loop import Epoch
+from pipeline.training.epoch import Epoch
 
 __all__ = ["DIVERGED", "Sampler", "Search", "Trial", "at_an_edge", "state_of"]
 

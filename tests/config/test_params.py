@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import plugins
 from pipeline.config.run_config import read_config
-from pipeline.errors import InputError, ParamsError
+from pipeline.errors import InputError, ParamsError, closest
 from tests.config._params import OURS, changed, read_whole
 
 TASKS = ", ".join(plugins.side_tasks())
@@ -21,7 +21,7 @@ def listed(kind: str) -> str:
 def test_our_own_params_are_right() -> None:
     params = read_whole(OURS)
     assert params.train.lr == 5e-3
-    assert params.methods == ("single_task", "equal_weights", "pmtrec", "pmtrec_inverse")
+    assert params.methods == ("single_task", "equal_weights", "pmtrec", "pmtrec_inverse", "ials_attributes")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_our_own_params_are_right() -> None:
         (
             "  - pmtrec\n",
             "  - pmtrek\n",
-            f"methods: there is no 'pmtrek'. Fix: write 'pmtrec' (valid: {', '.join(METHODS)})",
+            f"methods: there is no 'pmtrek'.{closest('pmtrek', METHODS)}",
         ),
         (
             "  - demo\n",
@@ -129,7 +129,7 @@ def test_our_own_params_are_right() -> None:
         (
             "  stch: {}",
             "  stch: {like: dwa}\n  dwa_2: {like: stch_2}\n  stch_2: {like: dwa_2}",
-            "combiners.dwa_2: `like` forms a cycle: dwa_2 -> stch_2 -> dwa_2. Fix: name a rule or a baseline",
+            "combiners.dwa_2: `like` forms a cycle: dwa_2 -> stch_2 -> dwa_2. Fix: name a rule, a solver or a baseline",
         ),
         (
             "tasks: {}",
@@ -188,7 +188,8 @@ def test_our_own_params_are_right() -> None:
         (
             "by_task: {}",
             "by_task: {sozial: 1.0}",
-            f"combiners.static_weights.by_task: there is no 'sozial'. Fix: write 'social' (valid: {TASKS})",
+            "combiners.static_weights.by_task: there is no 'sozial'. "
+            f"Fix: write 'social' (valid: {TASKS}, user_attributes, item_attributes)",
         ),
     ],
 )

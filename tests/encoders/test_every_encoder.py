@@ -11,7 +11,9 @@ from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.encoders.base import Embeddings, Encoder
 from pipeline.seeding import torch_generator
 from pipeline.training.components import Components, build
-from pipeline.training.loop import Epoch, train_epochs
+from pipeline.training.epoch import Epoch
+from pipeline.training.loop import train_epochs
+from pipeline.training.validation import Validation
 from tests.toy import checkerboard, small_relations, tasks_of
 
 NODES = NodeTypes({USER: 16, ITEM: 16})
@@ -58,7 +60,7 @@ def train(encoder: Encoder, epochs: int = 30, **changes: Any) -> list[Epoch]:
     made = build(data, 0, torch.device("cpu"), dim=8, **options)
     made = Components(encoder, made.tasks, made.combiner)
     settings: dict[str, Any] = {"optimizer": "adam", "lr": 0.05, "weight_decay": 0.0, "batch_size": 16, "seed": 0} | changes
-    return list(train_epochs(encoder, made.combiner, made.tasks, split, epochs=epochs, patience=epochs, **settings))
+    return list(train_epochs(encoder, made.combiner, made.tasks, Validation(split), epochs=epochs, patience=epochs, **settings))
 
 
 @pytest.mark.parametrize("optimizer", plugins.names("optimizers"))

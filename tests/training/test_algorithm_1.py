@@ -15,6 +15,7 @@ from pipeline.seeding import numpy_generator
 from pipeline.tasks.base import Draw
 from pipeline.training.components import Components, build
 from pipeline.training.loop import train_epochs
+from pipeline.training.validation import Validation
 from tests.toy import interactions, relation
 
 N_USERS, N_ITEMS, DIM, BATCH, EPOCHS = 12, 9, 4, 8, 5
@@ -84,7 +85,7 @@ def test_fifty_steps_of_the_engine_are_those_of_the_pseudo_code(tau: float) -> N
         engine.encoder,
         engine.combiner,
         engine.tasks,
-        split,
+        Validation(split),
         optimizer="dense_adam",
         batch_size=BATCH,
         epochs=EPOCHS,

@@ -6,12 +6,16 @@ import pytest
 import torch
 
 from pipeline import plugins
+from pipeline.data.relation import ITEM, USER
 from pipeline.evaluation.evaluator import rank
 from pipeline.ranking.top_k import ItemLists
+from pipeline.solvers.base import Machine
+from pipeline.solvers.ials import IALS
 from pipeline.training.components import Components, build
 from pipeline.training.loop import train_epochs
+from pipeline.training.validation import Validation
 from tests.combiners._rows import RULES
-from tests.toy import checkerboard, tasks_of
+from tests.toy import checkerboard, scoring, tasks_of
 from tests.training.test_loop import SETTINGS, two_relations
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA on this machine")
@@ -41,7 +45,7 @@ def train(device: torch.device, **changes: Any) -> tuple[Components, list[float]
         names["negatives"] = changes.pop("negatives")
     parts = build(tasks_of(relations), 0, device, dim=8, **names)
     settings: dict[str, Any] = SETTINGS | {"epochs": 3} | changes
-    epochs = list(train_epochs(parts.encoder, parts.combiner, parts.tasks, split, **settings))
+    epochs = list(train_epochs(parts.encoder, parts.combiner, parts.tasks, Validation(split), **settings))
     return parts, [loss for epoch in epochs for loss in epoch.losses.values()]
 
 
@@ -84,6 +88,18 @@ def test_the_ranking_is_that_of_the_cpu() -> None:
     split, _ = checkerboard()
     users, items = (torch.randn(16, 8, generator=generator) for _ in range(2))
     seen, relevant = (ItemLists.of([part], 16, 16) for part in (split.train, split.test))
-    on_cpu, on_gpu = (rank(users.to(d), items.to(d), seen, relevant, 5) for d in (CPU, GPU))
+    on_cpu, on_gpu = (rank(scoring(users.to(d), items.to(d)), seen, relevant, 5) for d in (CPU, GPU))
     assert torch.equal(on_cpu.items, on_gpu.items)
     assert torch.equal(on_cpu.hits, on_gpu.hits)
+
+
+def test_the_solver_is_that_of_the_cpu() -> None:
+    tasks = tasks_of(two_relations())
+    options: dict[str, Any] = {"dim": 8, "user_attributes": 0.5}
+    tables = []
+    for device in (CPU, GPU):
+        solver = IALS(tasks, 0, Machine(device), **options)
+        for kind in (USER, ITEM, "social context", USER):
+            solver.solve(kind, torch.ones(len(solver.tasks), solver.nodes.sizes[kind], device=device))
+        tables.append(torch.cat([solver.table.cpu(), solver.gradients(USER)[0].flatten(0, 1).cpu()]))
+    torch.testing.assert_close(*tables, rtol=1e-3, atol=1e-4)

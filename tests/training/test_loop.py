@@ -14,11 +14,13 @@ from pipeline.tasks._triplets import TripletSampler
 from pipeline.tasks.base import Draw, Negatives
 from pipeline.training.components import Components, build
 from pipeline.training.device import pick_device
+from pipeline.training.epoch import Epoch
 from pipeline.training.learning import learn
-from pipeline.training.loop import Epoch, _score, train_epochs
+from pipeline.training.loop import _score, train_epochs
 from pipeline.training.task import Task
+from pipeline.training.validation import Validation
 from tests.combiners._rows import RULES
-from tests.toy import checkerboard, relation, tasks_of
+from tests.toy import checkerboard, relation, scoring, tasks_of
 
 SETTINGS = {
     "optimizer": "adam",
@@ -55,7 +57,7 @@ def components_for(
 def run(components: Components, **changes: Any) -> list[Epoch]:
     split, _ = checkerboard()
     settings: dict[str, Any] = SETTINGS | changes
-    return list(train_epochs(components.encoder, components.combiner, components.tasks, split, **settings))
+    return list(train_epochs(components.encoder, components.combiner, components.tasks, Validation(split), **settings))
 
 
 def two_relations() -> list[Relation]:
@@ -75,7 +77,7 @@ def found(components: Components) -> list[set[int]]:
     split, _ = checkerboard()
     embeddings = components.encoder()
     seen = ItemLists.of([split.train], split.n_users, split.n_items)
-    best, _ = top_k(embeddings.users.detach(), embeddings.items.detach(), seen, torch.arange(16), k=2)
+    best, _ = top_k(scoring(embeddings.users.detach(), embeddings.items.detach()), seen, torch.arange(16), k=2)
     return [set(items) for items in best.tolist()]
 
 

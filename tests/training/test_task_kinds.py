@@ -20,8 +20,10 @@ from pipeline.losses.base import Loss
 from pipeline.seeding import numpy_generator
 from pipeline.tasks.base import Draw, Sampler
 from pipeline.training.components import Components, build
-from pipeline.training.loop import Epoch, train_epochs
+from pipeline.training.epoch import Epoch
+from pipeline.training.loop import train_epochs
 from pipeline.training.task import Task
+from pipeline.training.validation import Validation
 from tests.toy import checkerboard, tasks_of
 
 N, DIM = 16, 8
@@ -189,7 +191,7 @@ def components(kind: str, rule: str = "equal_weights", **of_rule: Any) -> Compon
 
 def train(made: Components) -> list[Epoch]:
     settings: dict[str, Any] = {"optimizer": "adam", "lr": 0.05, "weight_decay": 0.0, "batch_size": 32, "seed": 0}
-    return list(train_epochs(made.encoder, made.combiner, made.tasks, SPLIT, epochs=25, patience=25, **settings))
+    return list(train_epochs(made.encoder, made.combiner, made.tasks, Validation(SPLIT), epochs=25, patience=25, **settings))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import before_search, search_name, space_of, stages_of, start_values
 from pipeline.errors import DivergedError
-from pipeline.training.loop import Epoch
+from pipeline.training.epoch import Epoch
 from pipeline.training.tuning import Search, at_an_edge
 
 CONFIG = read_config(Path(__file__).parents[2] / "params.yaml")

@@ -32,6 +32,7 @@ KINDS = {
     "optimizers": "Optimisers",
     "tasks": "Tasks",
     "metrics": "Metrics",
+    "solvers": "Solvers",
     "baselines": "Baselines",
     "datasets": "Data sets",
 }

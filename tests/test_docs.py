@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from ruamel.yaml import YAML
@@ -15,7 +16,7 @@ from pipeline.config.run_config import read_config
 from pipeline.inspection.profile import relations_of, summary
 from stages import inspect_data
 from tests import architecture
-from tests.benchmarks import reproduction
+from tests.benchmarks import evidence, reproduction
 from tests.project import Project
 from tests.real import PUBLIC, read_real, skip_unless_at_hand
 from tests.sources import ROOT
@@ -82,23 +83,27 @@ def test_the_settings_that_a_page_shows_are_accepted(tmp_path: Path) -> None:
     """Each of its pieces of params.yaml takes the place of what stands there."""
     page = (ROOT / "docs/how-to/change-settings.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load(ROOT / "params.yaml")
     for block in blocks:
         shown = yaml.load(block)
-        params |= shown | {"combiners": params["combiners"] | shown.get("combiners", {})}
+        params |= shown | {kind: params[kind] | shown.get(kind, {}) for kind in ("combiners", "solvers")}
     yaml.dump(params, tmp_path / "params.yaml")
     config = read_config(tmp_path / "params.yaml")
     list(checked_files(config))
     assert config.datasets == ("lastfm", "lastfm_placebo")
+    assert config.methods == ("ials_attributes", "ials_inverse")
 
 
-def test_the_tables_of_the_reproduction_are_what_its_results_say() -> None:
-    """`python -m tests.benchmarks.reproduction write` makes them anew."""
-    page = reproduction.PAGE.read_text(encoding="utf-8")
-    for name, table in reproduction.tables().items():
-        assert f"<!-- {name} -->\n{table}\n<!-- end -->" in page
+@pytest.mark.parametrize("maker", [reproduction, evidence], ids=["reproduction", "evidence"])
+def test_the_tables_of_a_page_are_what_its_results_say(maker: ModuleType) -> None:
+    """`python -m tests.benchmarks.reproduction write` (or `evidence`) makes them anew."""
+    page, tables = maker.PAGE.read_text(encoding="utf-8"), maker.tables()
+    names = [name for name in re.findall(r"<!-- (.*?) -->", page) if name != "end"]
+    assert names
+    for name in names:
+        assert f"<!-- {name} -->\n{tables[name]}\n<!-- end -->" in page
 
 
 @pytest.mark.parametrize(

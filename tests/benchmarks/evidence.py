@@ -1,227 +1,193 @@
-"""Results of `dvc repro`, also of several projects, as the tables of docs/evidence.md: every method against one of them.
+"""The tables of docs/explanation/evidence.md, from results of `dvc repro` and `tune`.
 
-    python -m tests.benchmarks.evidence --against pmtrec_inverse PROJECT... >table.md
-    python -m tests.benchmarks.evidence --against single_task --slices pmtrec_inverse PROJECT >slices.md
-    python -m tests.benchmarks.evidence --effects PROJECT... >effects.md
-    python -m tests.benchmarks.evidence --models docs/evidence/models.csv PROJECT...
-    python -m tests.benchmarks.evidence --trials docs/evidence/tuning.csv PROJECT...
+    python -m tests.benchmarks.evidence collect PROJECT...   # results -> docs/explanation/evidence/*.csv
+    python -m tests.benchmarks.evidence write                # these -> the tables of the page
 
-Data sets that are `like` another (`lastfm_placebo` and `lastfm`) and preprocessed as it have the same users and the same split:
-their methods stand in one table, as `pmtrec_inverse (placebo)`.
+A project is a folder in which `dvc repro` has run with a params file of docs/explanation/evidence/ as params.yaml. Each
+table of the page stands between `<!-- name -->` and `<!-- end -->`; the text around it is written by hand.
 """
 
 import argparse
-import itertools
-import subprocess
+import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import optuna
 import pandas as pd
-import scipy.stats
 
-from pipeline.artifacts import check_folder, dvc_hash, read_json
-from pipeline.config.plugin_options import method_of
-from pipeline.config.run_config import read_config
+from pipeline.artifacts import dvc_hash
 from pipeline.data.storage import load_split, load_tasks
-from pipeline.evaluation.storage import load_evaluation
+from pipeline.evaluation.significance import paired_test
 from pipeline.evaluation.user_groups import user_groups
+from pipeline.reports.cost_table import costs
 from pipeline.reports.improvements import improvements_by_item_group, improvements_by_user_group
-from pipeline.reports.leaderboard import Result, leader_board, mean_over_seeds
-from pipeline.training.tuning import state_of
+from pipeline.reports.leaderboard import Result, leader_board
+from pipeline.tracking.nested_runs import costs_of
+from pipeline.training.storage import load_history
+from tests.benchmarks._runs import markdown, put_tables, read, trials
+from tests.sources import ROOT
 
-TESTS = ("p (users)", "p (seeds)", "d", "users better off", "worse off", "seeds ahead")
-FACTORS = {
-    "granularity": ("entity", "table", "global"),
-    "weights": ("inverse", "softmax", "proportional", "uniform"),
-    "focus": ("convex", "none"),
-}
+PAGE = ROOT / "docs/explanation/evidence.md"
+FOLDER = ROOT / "docs/explanation/evidence"
 
-
-def read(project: Path) -> list[Result]:
-    """All results of a project."""
-    params = read_config(project / "params.yaml")
-    results = []
-    for folder in sorted(project.glob("results/*/*/*/")):
-        dataset, method, seed = folder.parts[-3:]
-        source = params.source(dataset)
-        if params.resolved(dataset).preprocess != params.resolved(source).preprocess:
-            source = dataset
-        label = method if source == dataset else f"{method} ({dataset.removeprefix(source + '_')})"
-        found = load_evaluation(folder)
-        results.append(Result(source, label, int(seed), found.metrics, found.per_user, found.item_groups))
-    return results
+OURS, GLOBAL, FEATURES = "ials_attributes", "ials_attributes_global", "ials_features"
+METRIC = "ndcg@20"
+_ROUNDING = 1e-9
+DETERMINISTIC = ("popularity", "item_knn", "item_knn_attributes", "ease", "cease", "add_ease", "slim")
 
 
-def models_of(project: Path) -> list[dict[str, str]]:
-    """The MLflow run of every result of a project, with the commit and DVC's hashes of its model and of itself."""
+def collect(projects: list[Path]) -> None:
+    """Write what the page needs: a row per training, the leader boards, gains by group, trials of the searches."""
+    found = read(projects)
+    rows: list[dict[str, Any]] = []
+    measured: dict[tuple[str, str, int], pd.DataFrame] = {}
+    histories, groups = {}, {}
+    for project in projects:
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{(project / 'mlflow.db').resolve()}"
+        mine = {(r.dataset, r.method, r.seed): model for model, r in found.items() if model.is_relative_to(project)}
+        measured |= costs_of(mine)
+        for dataset in dict.fromkeys(dataset for dataset, _, _ in mine):
+            split, tasks = load_split(project / "data/processed" / dataset), load_tasks(project / "data/tasks" / dataset)
+            groups[dataset] = user_groups(split, tasks)
+    for model, result in found.items():
+        key = (result.dataset, result.method, result.seed)
+        histories[key] = load_history(model)
+        row = {"dataset": result.dataset, "method": result.method, "seed": result.seed}
+        best = histories[key].set_index("epoch")["valid/ndcg_at_20"]
+        row |= {"model": dvc_hash(model), "best epoch": best.idxmax(), "valid ndcg@20": f"{best.max():.6f}"}
+        values = {**result.metrics, **{f"recall of {group}": value for group, value in result.item_groups.items()}}
+        rows.append(row | {name: f"{value:.6f}" for name, value in values.items()})
+    pd.DataFrame(rows).sort_values(["dataset", "method", "seed"]).to_csv(FOLDER / "results.csv", index=False)
+    results = _for_all_seeds([result for result in found.values() if result.method != GLOBAL])
+    board = leader_board(results, METRIC, OURS)
+    gains = improvements_by_user_group(results, board, METRIC, groups)
+    gains = pd.concat([gains, improvements_by_item_group(results, board, 20)])
+    gains[gains["method"] == OURS].to_csv(FOLDER / "improvements.csv", index=False, float_format="%.5g")
+    others = leader_board([result for result in results if result.method != FEATURES], METRIC, OURS)
+    others[others["method"] == OURS].to_csv(FOLDER / "without_features.csv", index=False, float_format="%.5g")
+    board = board.merge(costs(histories, measured), on=["dataset", "method"], how="left")
+    board.to_csv(FOLDER / "leaderboard.csv", index=False, float_format="%.5g")
+    pd.DataFrame([row for project in projects for row in trials(project)]).to_csv(FOLDER / "trials.csv", index=False)
+
+
+def _for_all_seeds(results: list[Result]) -> list[Result]:
+    """Results of methods that draw nothing, which were trained once, for the seeds of the others."""
+    seeds = {dataset: {one.seed for one in results if one.dataset == dataset} for dataset in {one.dataset for one in results}}
+    once = [one for one in results if one.method in DETERMINISTIC and one.seed == 0]
+    rest = [one for one in results if one.method not in DETERMINISTIC]
+    return [*(replace(one, seed=seed) for one in once for seed in sorted(seeds[one.dataset])), *rest]
+
+
+def tables() -> dict[str, str]:
+    """Name on the page -> Markdown."""
+    results, board = pd.read_csv(FOLDER / "results.csv"), pd.read_csv(FOLDER / "leaderboard.csv")
+    found = {f"board {dataset}": _board(rows) for dataset, rows in board.groupby("dataset", sort=False)}
+    found |= {"targets": _targets(board), "personal": _personal(results), "settings": _settings()}
+    return found | {"groups": _groups(pd.read_csv(FOLDER / "improvements.csv"))}
+
+
+def _board(board: pd.DataFrame) -> str:
     rows = []
-    head = ["git", "-C", str(project), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
-    for folder in sorted(project.glob("results/*/*/*/")):
-        run = "/".join(folder.parts[-3:])
-        made, result = dvc_hash(project / "models" / run), dvc_hash(folder)
-        value = f"{read_json(folder / 'metrics.json')['ndcg@20']:.6f}"
+    for row in board.to_dict("records"):
+        spread = "" if not row[f"{METRIC} sd"] > _ROUNDING else f" ± {row[f'{METRIC} sd']:.4f}"
         rows.append(
-            {"params": project.resolve().name, "commit": commit, "run": run, "model": made, "result": result, "ndcg@20": value}
-        )
-    return rows
-
-
-def trials_of(project: Path) -> list[dict[str, object]]:
-    """All trials of `tune` in a project's tuning.db."""
-    rows = []
-    storage = f"sqlite:///{project}/tuning.db"
-    for search in sorted(optuna.get_all_study_names(storage)):
-        for trial in optuna.load_study(study_name=search, storage=storage).trials:
-            if "values" in trial.user_attrs:
-                row = {"search": search, "trial": trial.number, "state": state_of(trial).lower()}
-                row["epochs"] = max(trial.intermediate_values, default=0)
-                row["valid_ndcg"] = f"{max(trial.intermediate_values.values(), default=0):.5f}"
-                row["values"] = " ".join(f"{key}={value}" for key, value in trial.user_attrs["values"].items())
-                rows.append(row)
-    return rows
-
-
-def table(results: list[Result], against: str, cutoff: int) -> str:
-    """One Markdown table per data set."""
-    metric = f"ndcg@{cutoff}"
-    what = [f"NDCG@{cutoff}", f"Recall@{cutoff}", f"NDCG@{cutoff} against {against}"]
-    lines = []
-    for dataset, rows in leader_board(results, metric, against, against).groupby("dataset", sort=False):
-        lines += [f"**{dataset}**", "", *_header("method", "seeds", *what, *TESTS)]
-        for row in rows.to_dict("records"):
-            cells = [
-                str(row["method"]),
-                str(row["n_seeds"]),
-                f"{row[metric]:.4f} ± {row[metric + ' sd']:.4f}",
-                f"{row[f'recall@{cutoff}']:.4f}",
+            [
+                f"`{row['method']}`",
+                f"{row[METRIC]:.4f}{spread}",
+                f"{row['recall@20']:.4f}",
+                *(
+                    ["-"] * 5
+                    if pd.isna(row["baseline"])
+                    else [
+                        _difference(row),
+                        _p(row["p"]),
+                        _p(row["p_seeds"]),
+                        f"{row['worse']:.0%}",
+                        f"{row['ahead']:.0f}/{row['n_seeds']}",
+                    ]
+                ),
+                f"{row['coverage@20']:.2f}",
+                f"{row['seconds']:.1f}",
             ]
-            if pd.isna(row["difference"]):
-                cells += ["-"] * (1 + len(TESTS))
-            else:
-                cells += [
-                    f"{row['relative']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f})",
-                    f"{row['p']:.2g}",
-                    "-" if pd.isna(row["p_seeds"]) else f"{row['p_seeds']:.2g}",
-                    f"{row['effect']:+.2f}",
-                    f"{row['better']:.0%}",
-                    f"{row['worse']:.0%}",
-                    f"{row['ahead']:.0f}/{row['n_seeds']}",
-                ]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def slices_table(results: list[Result], project: Path, method: str, against: str, cutoff: int) -> str:
-    """What a method gains, by slice of the users (NDCG) and by popularity of the items (recall), in one Markdown table."""
-    metric = f"ndcg@{cutoff}"
-    pair = [result for result in results if result.method in (method, against)]
-    slices = {
-        dataset: user_groups(
-            load_split(check_folder(project / "data/processed" / dataset)),
-            load_tasks(check_folder(project / "data/tasks" / dataset)),
         )
-        for dataset in dict.fromkeys(result.dataset for result in pair)
-    }
-    board = leader_board(pair, metric, method, against)
-    gains = pd.concat(
-        [improvements_by_user_group(pair, board, metric, slices), improvements_by_item_group(pair, board, cutoff)]
-    )
-    lines = _header("data set", "slice", "of", against, f"{method} gains", "worse")
-    for row in gains.to_dict("records"):
-        gain = f"{row['difference'] / row['baseline']:+.1%} ({row['low']:+.4f} to {row['high']:+.4f})"
-        cells = [
-            row["dataset"],
-            f"{row['kind']}: {row['slice']}",
-            f"{row['n']:,} {row['over']}",
-            f"{row['baseline']:.4f}",
-            gain,
-        ]
-        lines.append("| " + " | ".join([*cells, f"{row['worse']:.0%}"]) + " |")
-    return "\n".join(lines)
+    against = board["baseline"].dropna().iloc[0]
+    header = ["method", "N@20", "R@20", f"against `{against}`", "p (users)", "p (seeds)", "worse off", "ahead", "coverage", "s"]
+    return markdown(header, rows)
 
 
-def effects_table(results: list[Result], project: Path, cutoff: int) -> str:
-    """The factorial granularity x weights x focus: each cell, and what a level adds to the mean of all cells, by user.
-
-    Uniform weights without focus are equal weights, whatever the granularity.
-    """
-    metric = f"ndcg@{cutoff}"
-    params = read_config(project / "params.yaml")
-    of_cell: dict[tuple[str, ...], str] = {(level, "uniform", "none"): "equal_weights" for level in FACTORS["granularity"]}
-    _, usual = method_of(params, "pmtrec_inverse")
-    for name in params.methods:
-        rule, options = method_of(params, name)
-        if rule == "pmtrec_inverse" and options == usual | {factor: options[factor] for factor in FACTORS}:
-            of_cell.setdefault(tuple(options[factor] for factor in FACTORS), name)
-    lines = []
-    for dataset in dict.fromkeys(result.dataset for result in results):
-        runs = {
-            cell: [result for result in results if (result.dataset, result.method) == (dataset, method)]
-            for cell, method in of_cell.items()
-        }
-        weights = [of for of in FACTORS["weights"] if all(group for cell, group in runs.items() if cell[1] == of)]
-        runs = {cell: group for cell, group in runs.items() if cell[1] in weights}
-        if not runs:
-            continue
-        users = pd.DataFrame({cell: mean_over_seeds(group, metric) for cell, group in runs.items()})
-        seeds = pd.DataFrame({cell: {r.seed: r.metrics[metric] for r in group} for cell, group in runs.items()})
-        lines += [f"**{dataset}**", "", *_header("granularity", "weights", "with focus", "without")]
-        for granularity, of in itertools.product(FACTORS["granularity"], weights):
-            row = [f"{users[granularity, of, focus].mean():.4f}" for focus in FACTORS["focus"]]
-            lines.append("| " + " | ".join([granularity, of, *row]) + " |")
-        lines += ["", *_header("factor", "level", "against the mean of all cells", "p (seeds)")]
-        for place, (factor, levels) in enumerate(FACTORS.items()):
-            for level in levels if factor != "weights" else weights:
-                added, by_seed = (_added(table, place, level) for table in (users, seeds))
-                low, high = scipy.stats.ttest_1samp(added, 0.0).confidence_interval()
-                gain = f"{added.mean() / users.to_numpy().mean():+.1%} ({low:+.4f} to {high:+.4f})"
-                p = scipy.stats.ttest_1samp(by_seed, 0.0).pvalue
-                lines.append(f"| {factor} | {level} | {gain} | {p:.2g} |")
-        lines.append("")
-    return "\n".join(lines)
+def _targets(board: pd.DataFrame) -> str:
+    """Ours and the best baseline of every data set: of all, and of those that predict no embedding from attributes."""
+    others = pd.read_csv(FOLDER / "without_features.csv").set_index("dataset")
+    rows = []
+    for row in board[board["method"] == OURS].to_dict("records"):
+        other = others.loc[row["dataset"]]
+        cells = [f"`{row['baseline']}`", _difference(row), f"`{other['baseline']}`", _difference(other)]
+        rows.append([row["dataset"], f"{row[METRIC]:.4f}", *cells, _p(other["p"]), _p(other["p_seeds"])])
+    header = [
+        "data set",
+        f"`{OURS}`",
+        "best baseline",
+        "difference",
+        f"best but `{FEATURES}`",
+        "difference",
+        "p (users)",
+        "p (seeds)",
+    ]
+    return markdown(header, rows)
 
 
-def _added(table: pd.DataFrame, place: int, level: str) -> "pd.Series[float]":
-    """Row by row: the mean over the cells of a level less that over all cells."""
-    of_level = [cell for cell in table.columns if cell[place] == level]
-    return table[of_level].mean(axis=1) - table.mean(axis=1)
+def _difference(row: Any) -> str:
+    interval = "" if pd.isna(row["low"]) else f" ({row['low']:+.4f} to {row['high']:+.4f})"
+    return f"{row['relative']:+.1%}{interval}"
 
 
-def _header(*names: str) -> list[str]:
-    return ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+def _personal(results: pd.DataFrame) -> str:
+    """Strengths scaled by history against the same for all, paired by seed."""
+    rows = []
+    for dataset, of_dataset in results.groupby("dataset", sort=False):
+        wide = of_dataset.pivot_table(index="seed", columns="method", values=METRIC)
+        if OURS in wide and GLOBAL in wide:
+            test = paired_test((wide[OURS] - wide[GLOBAL]).dropna().to_numpy())
+            means = [f"{wide[name].mean():.4f}" for name in (OURS, GLOBAL)]
+            rows.append(
+                [str(dataset), str(len(wide)), *means, f"{test.mean:+.4f} ({test.low:+.4f} to {test.high:+.4f})", _p(test.p)]
+            )
+    return markdown(["data set", "seeds", "by history", "the same for all", "difference", "p (seeds)"], rows)
+
+
+def _groups(gains: pd.DataFrame) -> str:
+    """What ours gains over the best baseline, by history and popularity."""
+    chosen = gains[(gains["method"] == OURS) & gains["kind"].isin(["history", "items"])]
+    rows = [
+        [str(row["dataset"]), row["kind"], row["slice"], f"{row['n']}", f"{row['baseline']:.4f}", f"{row['difference']:+.4f}"]
+        for row in chosen.to_dict("records")
+    ]
+    return markdown(["data set", "group of", "", "n", "best baseline", "difference"], rows)
+
+
+def _settings() -> str:
+    searched = pd.read_csv(FOLDER / "trials.csv")
+    rows = []
+    for search, group in searched.groupby("search", sort=False):
+        best = group.sort_values("valid ndcg@20", ascending=False, kind="stable").to_dict("records")[0]
+        rows.append([str(search).rpartition("/")[0], str(len(group)), f"`{best['values']}`", f"{best['valid ndcg@20']:.4f}"])
+    return markdown(["data set / method", "trials", "best", "validation N@20"], rows)
+
+
+def _p(value: Any) -> str:
+    return "-" if pd.isna(value) else f"{value:.1g}"
 
 
 def main() -> None:
-    """Print the tables."""
+    """Collect or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("projects", type=Path, nargs="+")
-    parser.add_argument("--against", default="pmtrec_inverse")
-    parser.add_argument("--only", nargs="*", help="methods; by default all")
-    parser.add_argument("--cutoff", type=int, default=20)
-    parser.add_argument("--slices", help="instead: what this method gains, by slice (one project)")
-    parser.add_argument(
-        "--effects", action="store_true", help="instead: the factorial of the options of pmtrec_inverse and its main effects"
-    )
-    parser.add_argument("--models", type=Path, help="instead: where to write the runs' names and DVC's hashes")
-    parser.add_argument("--trials", type=Path, help="instead: where to write the trials of tune")
+    parser.add_argument("what", choices=["collect", "write"])
+    parser.add_argument("projects", nargs="*", type=Path)
     args = parser.parse_args()
-    for path, rows_of in ((args.models, models_of), (args.trials, trials_of)):
-        if path:
-            pd.DataFrame([row for project in args.projects for row in rows_of(project)]).to_csv(path, index=False)
-            return
-    found = [result for project in args.projects for result in read(project)]
-    everything = [(result.dataset, result.method, result.seed) for result in found]
-    if twice := {key for key in everything if everything.count(key) > 1}:
-        raise SystemExit(f"in two projects: {sorted(twice)}")
-    results = [result for result in found if not args.only or result.method in args.only]
-    if args.effects:
-        print(effects_table(results, args.projects[0], args.cutoff))
-    elif args.slices:
-        print(slices_table(results, args.projects[0], args.slices, args.against, args.cutoff))
+    if args.what == "collect":
+        collect(args.projects)
     else:
-        print(table(results, args.against, args.cutoff))
+        put_tables(PAGE, tables())
 
 
 if __name__ == "__main__":

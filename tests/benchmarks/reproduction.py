@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import optuna
 import pandas as pd
 import scipy.stats
 from matplotlib.figure import Figure
 
-from pipeline.evaluation.storage import load_evaluation
-from pipeline.reports.leaderboard import Result, leader_board
+from pipeline.reports.leaderboard import leader_board
 from pipeline.training.storage import load_history
-from pipeline.training.tuning import state_of
+from tests.benchmarks._runs import markdown, put_tables, read, trials
 from tests.sources import ROOT
 
 PAGE = ROOT / "docs/reproduction.md"
@@ -57,18 +55,6 @@ BEST = {"alpha": 1.04, "tau": 0.1}  # those of office.yaml
 SAME = 0.1  # a number within a tenth of the paper's is reproduced
 
 
-def read(projects: list[Path]) -> dict[Path, Result]:
-    """Folder of the model -> result; a training that several projects have made counts once."""
-    found: dict[str, tuple[Path, Result]] = {}
-    for project in projects:
-        for folder in sorted(project.glob("results/*/*/*/")):
-            dataset, method, seed = folder.parts[-3:]
-            evaluation = load_evaluation(folder)
-            result = Result(dataset, method, int(seed), evaluation.metrics, evaluation.per_user)
-            found.setdefault(f"{dataset}/{method}/{seed}", (project / f"models/{dataset}/{method}/{seed}", result))
-    return dict(found.values())
-
-
 def collect(projects: list[Path]) -> None:
     """Write what the page needs: a row per training, comparisons with pmtrec, validation by epoch, trials of the searches."""
     results = read(projects)
@@ -88,36 +74,12 @@ def collect(projects: list[Path]) -> None:
     board = leader_board(compared, "ndcg@20", "pmtrec", "pmtrec")
     columns = ["dataset", "method", "n_seeds", "difference", "low", "high", "relative", "p", "p_seeds", "effect", "ahead"]
     board[columns].dropna(subset="difference").to_csv(FOLDER / "comparisons.csv", index=False, float_format="%.4g")
-    pd.DataFrame([row for project in projects for row in _trials(project)]).to_csv(FOLDER / "trials.csv", index=False)
-
-
-def _trials(project: Path) -> list[dict[str, object]]:
-    if not (project / "tuning.db").is_file():
-        return []
-    storage, rows = f"sqlite:///{project}/tuning.db", []
-    for search in sorted(optuna.get_all_study_names(storage)):
-        for trial in optuna.load_study(study_name=search, storage=storage).trials:
-            if trial.state.is_finished() and trial.state.name != "FAIL":
-                history = trial.intermediate_values
-                values = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in trial.user_attrs["values"].items())
-                row = {
-                    "search": search,
-                    "trial": trial.number,
-                    "state": state_of(trial).lower(),
-                    "epochs": max(history, default=0),
-                }
-                rows.append({**row, "valid ndcg@20": f"{max(history.values(), default=0):.5f}", "values": values})
-    return rows
+    pd.DataFrame([row for project in projects for row in trials(project)]).to_csv(FOLDER / "trials.csv", index=False)
 
 
 def write() -> None:
     """Put the tables into the page and draw its picture."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, table in tables().items():
-        before, begin, rest = text.partition(f"<!-- {name} -->\n")
-        if begin:
-            text = f"{before}{begin}{table}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
-    PAGE.write_text(text, encoding="utf-8")
+    put_tables(PAGE, tables())
     draw()
 
 
@@ -129,10 +91,6 @@ def tables() -> dict[str, str]:
     found |= {"table3": _table3(results), "ablations": _ablations(results, comparisons), "settings": _settings()}
     found |= {name: _sensitivity(results, name) for name in ("alpha", "tau")} | {"controls": _controls(results)}
     return found
-
-
-def _rows(header: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
 
 
 def _of(results: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
@@ -177,7 +135,7 @@ def _table2(results: pd.DataFrame, comparisons: pd.DataFrame, dataset: str) -> s
             verdicts = [f"{_short(known[n])} ({mean[n] / known[n] - 1:+.0%})" if n in known else "" for n in METRICS]
             rows.append([f"paper: {_verdict(mean['ndcg@20'], ndcg)}", *verdicts, "", "", "", ""])
     names = [name.replace("recall", "R").replace("ndcg", "N") for name in METRICS]
-    return _rows(["method", *names, "N@20 against `pmtrec`", "p (users)", "p (seeds)", "best epoch"], rows)
+    return markdown(["method", *names, "N@20 against `pmtrec`", "p (users)", "p (seeds)", "best epoch"], rows)
 
 
 def _table3(results: pd.DataFrame) -> str:
@@ -194,7 +152,7 @@ def _table3(results: pd.DataFrame) -> str:
             for name, known in (("recall@20", recall), ("ndcg@20", ndcg)):
                 cells += [_spread(seeds, name), f"{_short(known)} ({mean[name] / known - 1:+.0%})"]
             rows.append([encoder, tasks, *cells, _verdict(mean["ndcg@20"], ndcg)])
-    return _rows(["encoder", "side tasks", "R@20", "paper", "N@20", "paper", ""], rows)
+    return markdown(["encoder", "side tasks", "R@20", "paper", "N@20", "paper", ""], rows)
 
 
 def _ablations(results: pd.DataFrame, comparisons: pd.DataFrame) -> str:
@@ -219,7 +177,7 @@ def _ablations(results: pd.DataFrame, comparisons: pd.DataFrame) -> str:
             )
             rows.append([dataset, f"`{method}`", *cells, known, *p])
     header = ["data set", "method", "R@40", "N@40", "paper", "N@20 against `pmtrec`", "p (users)", "p (seeds)"]
-    return _rows(header, rows)
+    return markdown(header, rows)
 
 
 def _sensitivity(results: pd.DataFrame, option: str) -> str:
@@ -232,7 +190,7 @@ def _sensitivity(results: pd.DataFrame, option: str) -> str:
         quality = [_short(seeds[name].mean()) for name in ("valid ndcg@20", "recall@40", "ndcg@20")]
         found[value] = [f"{value:g}", *quality, f"{seeds['best epoch'].median():.0f}", f"{seeds['epochs'].median():.0f}"]
     header = [option, "validation N@20", "R@40", "N@20", "best epoch", "epochs"]
-    return _rows(header, [found[value] for value in sorted(found)])
+    return markdown(header, [found[value] for value in sorted(found)])
 
 
 def _controls(results: pd.DataFrame) -> str:
@@ -245,16 +203,16 @@ def _controls(results: pd.DataFrame) -> str:
             f"{_short(seed['ndcg@20'].mean())} ({seed['best epoch'].median():.0f})" if len(seed) else "-" for seed in first
         ]
         rows.append([f"`{dataset}`", *cells])
-    return _rows(["seed 0, N@20 (best epoch)", *(f"`{method}`" for method in methods)], rows)
+    return markdown(["seed 0, N@20 (best epoch)", *(f"`{method}`" for method in methods)], rows)
 
 
 def _settings() -> str:
-    trials = pd.read_csv(FOLDER / "trials.csv")
+    searched = pd.read_csv(FOLDER / "trials.csv")
     rows = []
-    for search, group in trials.groupby("search", sort=False):
+    for search, group in searched.groupby("search", sort=False):
         best = group.sort_values("valid ndcg@20", ascending=False, kind="stable").to_dict("records")[0]
         rows.append([str(search).rpartition("/")[0], str(len(group)), f"`{best['values']}`", f"{best['valid ndcg@20']:.4f}"])
-    return _rows(["data set / method", "trials", "best", "validation NDCG@20"], rows)
+    return markdown(["data set / method", "trials", "best", "validation NDCG@20"], rows)
 
 
 def draw() -> None:

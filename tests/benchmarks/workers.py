@@ -33,14 +33,15 @@ def ours(data: Data, rule: str) -> Answers:
     import torch
 
     from pipeline import plugins
-    from pipeline.data.relation import Relation
+    from pipeline.data.relation import ITEM, USER, Relation
     from pipeline.data.split import Split
     from pipeline.data.task_data import TaskData
     from pipeline.evaluation.evaluator import metric_values, rank
-    from pipeline.ranking.top_k import ItemLists
+    from pipeline.ranking.top_k import ItemLists, Scoring
     from pipeline.training import loop
     from pipeline.training.components import build
     from pipeline.training.device import make_deterministic
+    from pipeline.training.validation import Validation
 
     make_deterministic(threads=1)
     train_part, valid, test = (pd.DataFrame(data[part], columns=["user", "item"]) for part in ("train", "valid", "test"))
@@ -56,10 +57,10 @@ def ours(data: Data, rule: str) -> Answers:
     cpu = torch.device("cpu")
     tasks = [TaskData(relation.name, "ranking", relation) for relation in relations]
     parts = build(tasks, 0, cpu, dim=DIM, encoder=("mf", {}), loss=("bpr", {}), rule=(rule, {}))
-    loop.rank = lambda *_, **__: None  # type: ignore[attr-defined, assignment]
-    loop.per_user = lambda *_, **__: pd.DataFrame({"ndcg@20": [0.0]})  # type: ignore[attr-defined]
+    validation = Validation(split)
+    validation.ndcg = lambda tables: 0.0  # type: ignore[method-assign]  # noqa: ARG005
     settings = {"optimizer": "adam", "lr": 5e-3, "weight_decay": 1.0, "batch_size": BATCH, "patience": 10**6, "seed": 0}
-    epochs = loop.train_epochs(parts.encoder, parts.combiner, parts.tasks, split, epochs=10**6, **settings)  # type: ignore[arg-type]
+    epochs = loop.train_epochs(parts.encoder, parts.combiner, parts.tasks, validation, epochs=10**6, **settings)  # type: ignore[arg-type]
 
     metrics = {name: plugins.load("metrics", name) for name in ("recall", "ndcg", "precision", "hit_rate", "mrr")}
     seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
@@ -68,7 +69,8 @@ def ours(data: Data, rule: str) -> Answers:
     def evaluate() -> tuple[float, int]:
         embeddings = parts.encoder()
         users, items = embeddings.users.detach(), embeddings.items.detach()
-        seconds = timed(lambda: metric_values(rank(users, items, seen, relevant, 20), metrics, [10, 20], {}))
+        scoring = Scoring.of({USER: users, ITEM: items}, seen)
+        seconds = timed(lambda: metric_values(rank(scoring, seen, relevant, 20), metrics, [10, 20], {}))
         return seconds, int((relevant.lengths() > 0).sum())
 
     def train() -> tuple[float, int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+import pandas as pd
 
 from pipeline.evaluation.storage import load_evaluation
 from pipeline.reports.leaderboard import Result
@@ -40,6 +41,15 @@ def trials(project: Path) -> Iterator[dict[str, object]]:
                     "valid ndcg@20": f"{max(history.values(), default=0):.5f}",
                     "values": values,
                 }
+
+
+def searches(path: Path) -> str:
+    """A table of what every search found, of a file of ``trials``."""
+    rows = []
+    for search, group in pd.read_csv(path).groupby("search", sort=False):
+        best = group.sort_values("valid ndcg@20", ascending=False, kind="stable").to_dict("records")[0]
+        rows.append([str(search).rpartition("/")[0], str(len(group)), f"`{best['values']}`", f"{best['valid ndcg@20']:.4f}"])
+    return markdown(["data set / method", "trials", "best", "validation NDCG@20"], rows)
 
 
 def put_tables(page: Path, tables: dict[str, str]) -> None:

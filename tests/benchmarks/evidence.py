@@ -24,7 +24,7 @@ from pipeline.reports.improvements import improvements_by_item_group, improvemen
 from pipeline.reports.leaderboard import Result, leader_board
 from pipeline.tracking.nested_runs import costs_of
 from pipeline.training.storage import load_history
-from tests.benchmarks._runs import markdown, put_tables, read, trials
+from tests.benchmarks._runs import markdown, put_tables, read, searches, trials
 from tests.sources import ROOT
 
 PAGE = ROOT / "docs/explanation/evidence.md"
@@ -82,7 +82,7 @@ def tables() -> dict[str, str]:
     """Name on the page -> Markdown."""
     results, board = pd.read_csv(FOLDER / "results.csv"), pd.read_csv(FOLDER / "leaderboard.csv")
     found = {f"board {dataset}": _board(rows) for dataset, rows in board.groupby("dataset", sort=False)}
-    found |= {"targets": _targets(board), "personal": _personal(results), "settings": _settings()}
+    found |= {"targets": _targets(board), "personal": _personal(results), "settings": searches(FOLDER / "trials.csv")}
     return found | {"groups": _groups(pd.read_csv(FOLDER / "improvements.csv"))}
 
 
@@ -163,15 +163,6 @@ def _groups(gains: pd.DataFrame) -> str:
         for row in chosen.to_dict("records")
     ]
     return markdown(["data set", "group of", "", "n", "best baseline", "difference"], rows)
-
-
-def _settings() -> str:
-    searched = pd.read_csv(FOLDER / "trials.csv")
-    rows = []
-    for search, group in searched.groupby("search", sort=False):
-        best = group.sort_values("valid ndcg@20", ascending=False, kind="stable").to_dict("records")[0]
-        rows.append([str(search).rpartition("/")[0], str(len(group)), f"`{best['values']}`", f"{best['valid ndcg@20']:.4f}"])
-    return markdown(["data set / method", "trials", "best", "validation N@20"], rows)
 
 
 def _p(value: Any) -> str:

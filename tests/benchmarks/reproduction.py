@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from pipeline.reports.leaderboard import leader_board
 from pipeline.training.storage import load_history
-from tests.benchmarks._runs import markdown, put_tables, read, trials
+from tests.benchmarks._runs import markdown, put_tables, read, searches, trials
 from tests.sources import ROOT
 
 PAGE = ROOT / "docs/reproduction.md"
@@ -88,7 +88,11 @@ def tables() -> dict[str, str]:
     results = pd.read_csv(FOLDER / "results.csv")
     comparisons = pd.read_csv(FOLDER / "comparisons.csv")
     found = {f"table2 {dataset}": _table2(results, comparisons, dataset) for dataset in DATASETS}
-    found |= {"table3": _table3(results), "ablations": _ablations(results, comparisons), "settings": _settings()}
+    found |= {
+        "table3": _table3(results),
+        "ablations": _ablations(results, comparisons),
+        "settings": searches(FOLDER / "trials.csv"),
+    }
     found |= {name: _sensitivity(results, name) for name in ("alpha", "tau")} | {"controls": _controls(results)}
     return found
 
@@ -204,15 +208,6 @@ def _controls(results: pd.DataFrame) -> str:
         ]
         rows.append([f"`{dataset}`", *cells])
     return markdown(["seed 0, N@20 (best epoch)", *(f"`{method}`" for method in methods)], rows)
-
-
-def _settings() -> str:
-    searched = pd.read_csv(FOLDER / "trials.csv")
-    rows = []
-    for search, group in searched.groupby("search", sort=False):
-        best = group.sort_values("valid ndcg@20", ascending=False, kind="stable").to_dict("records")[0]
-        rows.append([str(search).rpartition("/")[0], str(len(group)), f"`{best['values']}`", f"{best['valid ndcg@20']:.4f}"])
-    return markdown(["data set / method", "trials", "best", "validation NDCG@20"], rows)
 
 
 def draw() -> None:

@@ -4,71 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
-from pipeline import memory, plugins
+from pipeline import plugins
 from pipeline.combiners.base import Combiner
-from pipeline.data.links import describing
 from pipeline.data.relation import ITEM, USER
-from pipeline.errors import DivergedError, MachineError
+from pipeline.errors import DivergedError
 from pipeline.kernels import compiling
-from pipeline.solvers._attributes import Predictor
 from pipeline.solvers.base import Machine
 from pipeline.solvers.ials import IALS
 from pipeline.training.learning import learn_exactly
 from pipeline.training.sweeps import train_sweeps
 from pipeline.training.validation import Validation
 from tests.combiners._rows import RULES
+from tests.solvers._by_hand import DOUBLE, OPTIONS, dense, half_step, random_tasks
 from tests.toy import checkerboard, relation, tasks_of
-
-Floats = npt.NDArray[np.float64]
-DOUBLE = Machine(dtype=torch.float64)
-OPTIONS: dict[str, Any] = {"dim": 5, "unobserved_weight": 0.3, "regularization": 0.02}
-
-
-def random_tasks(n_users: int = 9, n_items: int = 7, n_tags: int = 4) -> Any:
-    """Interactions, tags of items, friends of users; some users and items have none of one or the other."""
-    generator = np.random.default_rng(0)
-
-    def pairs(n_heads: int, n_tails: int, n: int) -> list[tuple[int, int]]:
-        heads, tails = generator.integers(0, n_heads, n), generator.integers(0, n_tails, n)
-        return list(zip(heads.tolist(), tails.tolist(), strict=True))
-
-    return tasks_of(
-        [
-            relation("recommendation", USER, ITEM, pairs(n_users - 1, n_items - 1, 25), n_users, n_items),
-            relation("category", ITEM, "tag", pairs(n_items, n_tags, 12), n_items, n_tags),
-            relation("social", USER, USER, pairs(n_users, n_users, 15), n_users, n_users),
-        ]
-    )
-
-
-def dense(of: Any) -> Floats:
-    matrix = np.zeros((of.n_heads, of.n_tails))
-    matrix[of.heads, of.tails] = 1
-    return matrix
-
-
-def half_step(
-    linked: list[tuple[Floats, Floats, Floats]], a: float, l2: float, exponent: float
-) -> tuple[Floats, list[Floats], list[Floats]]:
-    """Rows solved one by one from (observed ``[n, m]``, table of the other end ``[m, d]``, weights ``[n]``) per relation."""
-    n, d = linked[0][0].shape[0], linked[0][1].shape[1]
-    solved = np.zeros((n, d))
-    matrices, rights = [], []
-    for row in range(n):
-        matrix, right = np.zeros((d, d)), np.zeros(d)
-        for observed, table, weights in linked:
-            confidence = observed[row] + a
-            penalty = l2 * (observed[row].sum() + a * len(table)) ** exponent
-            matrix += weights[row] * ((table.T * confidence) @ table + penalty * np.eye(d))
-            right += weights[row] * table.T @ observed[row]
-        matrices.append(matrix)
-        rights.append(right)
-        solved[row] = np.linalg.solve(matrix, right)
-    return solved, matrices, rights
 
 
 @pytest.fixture(params=["compiled", "batched"])
@@ -199,27 +150,6 @@ def test_pairs_that_are_said_twice_count_once() -> None:
     assert torch.equal(IALS(once, 0, DOUBLE).degrees(), IALS(twice, 0, DOUBLE).degrees())
 
 
-def test_the_strength_of_predictions_is_scaled_by_history_or_the_same_for_all_with_the_same_mean() -> None:
-    tasks = random_tasks()
-    settings: dict[str, Any] = {**OPTIONS, "factorise": False, "item_attributes": 2.0}
-    scaled = IALS(tasks, 0, DOUBLE, **settings)
-    alike = IALS(tasks, 0, DOUBLE, attribute_exponent=0.0, **settings)
-    again = IALS(tasks, 0, DOUBLE, attribute_exponent=1.0, **settings)
-    row = torch.ones(7, 5, dtype=torch.float64)
-    strengths = []
-    for solver in (scaled, alike, again):
-        solver.table[:] = 0
-        solver.of(ITEM)[:] = row
-        values, _ = solver.gradients(ITEM)
-        off = row - Predictor(ITEM, [tasks[1].relation], 7, 0.5, DOUBLE)(row)
-        strengths.append(values[1, :, 0] / off[:, 0])
-    torch.testing.assert_close(strengths[0], strengths[2])
-    torch.testing.assert_close(strengths[0].mean(), strengths[1].mean())
-    torch.testing.assert_close(strengths[1], strengths[1].mean().expand(7))
-    counts = torch.from_numpy(dense(tasks[0].relation).sum(0))
-    torch.testing.assert_close(strengths[0], 2.0 * 0.02 * (counts + 0.3 * 9))
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -263,77 +193,7 @@ def test_negative_weights_are_refused_in_one_line() -> None:
         list(train_sweeps(solver, rule, Validation(split), 0))
 
 
-def leave_one_out(features: Floats, targets: Floats, ridge: float) -> Floats:
-    """Ridge regression in the dual, fitted once for every row without it."""
-    inner = features @ features.T
-    found = np.zeros_like(targets)
-    for row in range(len(targets)):
-        rest = np.delete(np.arange(len(targets)), row)
-        matrix = inner[np.ix_(rest, rest)] + ridge * np.eye(len(rest))
-        found[row] = inner[row, rest] @ np.linalg.solve(matrix, targets[rest])
-    return found
-
-
-def test_what_links_predict_is_ridge_regression_without_the_row_itself() -> None:
-    tasks = random_tasks()
-    tagged, friends = (dense(task.relation) for task in tasks[1:])
-    targets = np.random.default_rng(1).normal(size=(9, 2))
-    both_ways = np.minimum(friends + friends.T + np.eye(9), 1)
-    for relation_of, links in ((tasks[1].relation, tagged), (tasks[2].relation, both_ways)):
-        features = links * np.log1p(len(links) / np.maximum(links.sum(0), 1))
-        features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-        kind = relation_of.head_type
-        predict = Predictor(kind, [relation_of], len(links), 0.3, DOUBLE)
-        expected = leave_one_out(features, targets[: len(links)], 0.3)
-        np.testing.assert_allclose(predict(torch.from_numpy(targets[: len(links)])).numpy(), expected, atol=1e-10)
-
-
-def test_predicted_rows_are_solved_with_what_is_predicted_before() -> None:
-    tasks = random_tasks()
-    taken = dense(tasks[0].relation)
-    solver = IALS(tasks, 0, DOUBLE, factorise=False, item_attributes=2.0, user_attributes=0.5, attribute_ridge=0.3, **OPTIONS)
-    assert list(solver.tasks) == ["recommendation", "user_attributes", "item_attributes"]
-    for kind, observed, other, side in ((USER, taken, ITEM, 0.5), (ITEM, taken.T, USER, 2.0)):
-        relation_of = tasks[2 if kind == USER else 1].relation
-        before, table = solver.of(kind).numpy().copy(), solver.of(other).numpy().copy()
-        predicted = Predictor(kind, [relation_of], len(before), 0.3, DOUBLE)(solver.of(kind)).numpy()
-        weights = torch.rand(3, len(before), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-        solver.solve(kind, weights)
-        task = solver.tasks.index(f"{kind}_attributes")
-        _, matrices, rights = half_step([(observed, table, weights[0].numpy())], 0.3, 0.02, 1.0)
-        for row in range(len(before)):
-            strength = float(weights[task, row]) * side * 0.02 * (observed[row].sum() + 0.3 * len(table))
-            matrix, right = matrices[row] + strength * np.eye(5), rights[row] + strength * predicted[row]
-            np.testing.assert_allclose(solver.of(kind)[row].numpy(), np.linalg.solve(matrix, right), atol=1e-10)
-
-
-def test_a_relation_that_says_nothing_of_users_or_items_predicts_nothing() -> None:
-    tasks = random_tasks()
-    assert [r.name for r in describing(USER, [t.relation for t in tasks])] == ["social"]
-    assert [r.name for r in describing(ITEM, [t.relation for t in tasks])] == ["category"]
-
-
-def test_too_many_nodes_to_predict_are_refused_before_the_matrix_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "free_memory", lambda: 2.0**20)
-    big = relation("category", ITEM, "tag", [(node, node) for node in range(2000)], 2000, 2000)
-    expected = "item_attributes: predicting 2,000 nodes with 2,000 different links needs about 0.1 GiB"
-    with pytest.raises(MachineError, match=expected):
-        Predictor(ITEM, [big], 2000, 1.0, DOUBLE)
-    few = relation("category", ITEM, "tag", [(node, node % 3) for node in range(2000)], 2000, 3)
-    assert Predictor(ITEM, [few], 2000, 1.0, DOUBLE)(torch.ones(2000, 1, dtype=torch.float64)).isfinite().all()
-
-
 def test_pairs_of_users_and_items_in_another_task_do_not_count_twice() -> None:
     tasks = random_tasks()[:1]
     again = [*tasks, *tasks_of([relation("rating", USER, ITEM, [(0, 0)], 9, 7)])]
     assert list(IALS(again, 0, DOUBLE).tasks) == ["recommendation"]
-
-
-def test_a_type_that_nothing_describes_has_a_larger_penalty() -> None:
-    tasks = random_tasks()[:1]
-    described = IALS(tasks, 0, DOUBLE, user_attributes=1.0, **OPTIONS)
-    assert described.remarks == ("nothing describes a user: user_attributes predicts zeros",)
-    plain = IALS(tasks, 0, DOUBLE, **{**OPTIONS, "regularization": 0.04})
-    described.solve(USER, torch.ones(2, 9))
-    plain.solve(USER, torch.ones(1, 9))
-    torch.testing.assert_close(described.of(USER), plain.of(USER))

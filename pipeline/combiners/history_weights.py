@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.seeding import torch_generator
 
 __all__ = ["HistoryWeights"]
 
@@ -63,13 +64,13 @@ class HistoryWeights(Combiner):
         if self.order == "equal":
             return
         first = 0
-        for size in self.tables.values():
+        for kind, size in self.tables.items():
             share = self.k / (self.k + degrees[0, first : first + size].float())
             if self.order == "reversed":
                 ascending = torch.argsort(share, stable=True)
                 share[ascending] = share[ascending.flip(0)]
             elif self.order == "exchanged":
-                share = share[torch.randperm(size, generator=torch.Generator().manual_seed(0)).to(share.device)]
+                share = share[torch.randperm(size, generator=torch_generator(0, "exchanged", kind)).to(share.device)]
             self.share[first : first + size] = (share / share.mean()).to(self.share)
             first += size
 

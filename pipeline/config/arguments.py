@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.config.overrides import flat
-from pipeline.config.plugin_options import PlugIn, method_of, plugin_of, rule_of
+from pipeline.config.plugin_options import PlugIn, method_of, plugin_of, rule_name, rule_of
 from pipeline.config.run_config import RunConfig
 from pipeline.config.trial_build import TrialBuild
 from pipeline.errors import ParamsError
@@ -99,7 +99,7 @@ def _solving(config: RunConfig, method: str, trial: TrialBuild | None, solver: P
     rule = rule_of(config, method)
     if trial:
         trial.check("solvers", solver, config.place("solvers", method))
-        trial.check("combiners", rule, config.place("combiners", rule[0]))
+        trial.check("combiners", rule, config.place("combiners", rule_name(config, method)))
     machine = config.train.model_dump(include={"device", "threads"})
     return {
         "kind": "solvers",

@@ -16,7 +16,7 @@ from pipeline.errors import ParamsError
 from pipeline.plugins import METHOD_KINDS
 from pipeline.strict_model import StrictModel
 
-__all__ = ["PlugIn", "method_of", "options_schema", "plugin_of", "rule_of"]
+__all__ = ["PlugIn", "method_of", "options_schema", "plugin_of", "rule_name", "rule_of"]
 
 _RULE = "single_task"
 
@@ -39,6 +39,12 @@ def method_of(config: RunConfig, name: str) -> PlugIn:
     return plug_in, _checked(config, kind, plug_in, options, name)
 
 
+def rule_name(config: RunConfig, solver: str) -> str:
+    """The method of ``combiners`` that gives a solver its weights."""
+    name: str = _section_of(config, solver)[1].get(RULE, _RULE)
+    return name
+
+
 def rule_of(config: RunConfig, solver: str) -> PlugIn:
     """The rule that gives a solver its weights: the method of ``combiners`` that its section names, by default single_task.
 
@@ -46,7 +52,7 @@ def rule_of(config: RunConfig, solver: str) -> PlugIn:
         ParamsError: As ``read_config``, and if the rule gives no weights.
     """
     _, options = _section_of(config, solver)
-    name = options.get(RULE, _RULE)
+    name = rule_name(config, solver)
     rule = method_of(config, name)
     place, kind = config.place("solvers", solver, RULE), plugins.load("combiners", rule[0])
     if not kind.weighs:

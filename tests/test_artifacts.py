@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import MANIFEST, check_folder, dvc_hash, new_folder
+from pipeline.artifacts import new_folder
 from pipeline.data.storage import write_parquet
 from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
+from pipeline.integrity import MANIFEST, check_folder, dvc_hash
 
 
 def filled(folder: Path, content: str = "a") -> Path:

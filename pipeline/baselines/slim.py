@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipeline.baselines.base import Positive, Size, interaction_matrix
 from pipeline.data.task_data import TaskData
-from pipeline.ranking.top_k import WEIGHTS
+from pipeline.ranking.scoring import WEIGHTS
 
 __all__ = ["slim"]
 

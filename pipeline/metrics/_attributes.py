@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pipeline.errors import InputError
 from pipeline.metrics.base import NO_ITEM
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 
 __all__ = ["indicators"]
 

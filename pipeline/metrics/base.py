@@ -24,7 +24,7 @@ from typing import Any
 from torch import Tensor
 
 from pipeline.errors import ParamsError
-from pipeline.ranking.top_k import NO_ITEM
+from pipeline.ranking.scoring import NO_ITEM
 
 __all__ = ["INPUTS", "NO_ITEM", "Metric", "evaluate", "is_lower_better", "lower_is_better", "needs"]
 

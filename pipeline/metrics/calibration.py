@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pipeline.metrics._attributes import indicators
 from pipeline.metrics.base import lower_is_better
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 
 __all__ = ["calibration"]
 

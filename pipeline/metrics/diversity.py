@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.metrics._attributes import indicators
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 
 __all__ = ["diversity"]
 

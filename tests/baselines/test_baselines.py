@@ -22,7 +22,9 @@ from pipeline.data.relation import ITEM, USER, Relation
 from pipeline.data.split import Split
 from pipeline.data.task_data import TaskData
 from pipeline.errors import MachineError
-from pipeline.ranking.top_k import HISTORY, NO_ITEM, WEIGHTS, ItemLists, Scoring, top_k
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import HISTORY, NO_ITEM, WEIGHTS, Scoring
+from pipeline.ranking.top_k import top_k
 from pipeline.training.device import make_deterministic
 from pipeline.training.validation import Validation
 from tests.toy import interactions, tasks_of

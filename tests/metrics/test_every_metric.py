@@ -14,7 +14,7 @@ import torch
 from pipeline import plugins
 from pipeline.errors import InputError, ParamsError
 from pipeline.metrics.base import NO_ITEM, evaluate, needs
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 from tests.toy import interactions
 
 HITS = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.bool)

@@ -81,9 +81,10 @@ def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:  # noqa
 
 
 def comments() -> dict[str, str]:
-    """Key path -> the comment beside it in params.yaml."""
+    """Key path -> the comment beside it in params.yaml, or in what lies below it."""
     found, path = {}, []
-    for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines():
+    files = (ROOT / "pipeline/config/defaults.yaml", ROOT / "params.yaml")
+    for line in (line for file in files for line in file.read_text(encoding="utf-8").splitlines()):
         if not (match := re.match(r"( *)([\w.]+):([^#]*)(?:#\s*(.*))?$", line)):
             continue
         depth = len(match[1]) // 2

@@ -21,7 +21,8 @@ def preprocess_arguments(config: RunConfig) -> dict[str, Any]:
     """Of ``pipeline.data.preprocessing.preprocess``; ``splitting`` are those of ``Splitting``."""
     section = config.preprocess.model_dump(mode="json")
     renamed = {"method": section.pop("split"), "seed": section.pop("split_seed")}
-    return {"min_rating": section.pop("min_rating"), "k": section.pop("k_core"), "splitting": {**renamed, **section}}
+    moved = {"min_rating": section.pop("min_rating"), "k": section.pop("k_core"), "keep_linked": section.pop("keep_linked")}
+    return {**moved, "splitting": {**renamed, **section}}
 
 
 def training(config: RunConfig, dataset: str | None, method: str, trial: TrialBuild | None = None) -> Training:
@@ -76,7 +77,7 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
     plain = train.model_dump(mode="json", exclude={"encoder", "loss", "optimizer"})
     chosen = {part: plug_in for part, (_, plug_in) in parts.items()}
     shown |= {part: _shown(plug_in) for part, plug_in in (*chosen.items(), *((f"task.{n}", p) for n, p in task_losses.items()))}
-    shown |= {"train": train.model_dump(mode="json"), "build_tasks": config.build_tasks.model_dump(mode="json")}
+    shown |= {"train": plain, "build_tasks": config.build_tasks.model_dump(mode="json")}
     in_use = [
         (kind, rule[0]),
         *((of_kind, of[0]) for of_kind, of in parts.values()),

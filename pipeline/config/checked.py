@@ -52,6 +52,8 @@ def checked_files(config: RunConfig) -> Iterator[File]:
     compared["metrics"] = [f"{metric}@{k}" for k in config.evaluate.cutoffs for metric in config.evaluate.metrics]
     yield "compare.json", {"arguments": compared, "code": _code("stages.compare", *metrics, whole=True)}
     listed = {name: list(getattr(config, name)) for name in ("datasets", "methods", "seeds")}
+    yield "collect.json", {"arguments": listed, "code": _code("stages.collect")}
+    yield "refit.json", {"code": _code("stages.refit")}
     yield "track.json", {"arguments": listed, "code": _code("stages.track", whole=True)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.config.run_config import RunConfig
-from pipeline.data.raw.remote import local_path
+from pipeline.data.raw.remote import anchored, local_path
 from pipeline.errors import ParamsError
 
 __all__ = ["dataset_record"]
@@ -25,7 +25,7 @@ def dataset_record(config: RunConfig, name: str) -> dict[str, Any]:
     for table, how in described.tables().items():
         if (local := local_path(how.path)) is not None:
             try:
-                status = os.stat(local)
+                status = os.stat(anchored(local))
             except OSError as error:
                 fix = "correct the path, which is relative to the working directory"
                 missing.append(f"{config.path}: custom.{source}.{table}: {local}: {error.strerror}. Fix: {fix}")

@@ -1,4 +1,4 @@
-"""params.yaml -> one frozen, typed configuration that knows its file and its key paths.
+"""params.yaml, and what lies below it, -> one frozen, typed configuration that knows its file and its key paths.
 
 An error names the key path, what was found and what is allowed. What plug-ins ask of their own sections is checked in
 ``pipeline.config.plugin_options``.
@@ -11,25 +11,26 @@ from typing import Annotated, Any
 
 import pydantic
 from pydantic import Field, PrivateAttr
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline import plugins
+from pipeline.config.layers import above_defaults, protocol, read_tuned, read_yaml, said, tuned_path
 from pipeline.config.name_checks import name_problems
 from pipeline.config.overrides import LIKE, Changes, Override, merged
 from pipeline.config.schema import BuildTasks, Compare, Evaluate, OneOrMore, Preprocess, TaskSettings, Train, Tune
 from pipeline.config.validation_errors import error_lines
 from pipeline.data.raw.description import Description, Name
-from pipeline.errors import InputError, ParamsError
+from pipeline.errors import ParamsError, closest
 from pipeline.strict_model import StrictModel
 
 __all__ = ["RunConfig", "read_config"]
 
 Options = dict[str, Any]
 
+_SETTINGS = "tuned"  # what a search calls its settings where params.yaml has no name for them
+
 
 class RunConfig(StrictModel):
-    """The whole of params.yaml."""
+    """The whole of params.yaml, laid over what it does not name (see ``pipeline.config.layers``)."""
 
     datasets: OneOrMore[str]
     methods: OneOrMore[str]
@@ -45,13 +46,16 @@ class RunConfig(StrictModel):
     losses: dict[str, Options]
     optimizers: dict[str, Options]
     combiners: dict[Name, Options]
-    solvers: dict[Name, Options] = Field(default_factory=dict)
+    solvers: dict[Name, Options]
     baselines: dict[Name, Options]
-    custom: dict[Name, Description]
-    overrides: dict[Name, Override]
+    settings: Name | None = None
+    custom: dict[Name, Description] = Field(default_factory=dict)
+    overrides: dict[Name, Override] = Field(default_factory=dict)
 
     _path: Path = PrivateAttr(default=Path("params.yaml"))
     _place: str = PrivateAttr(default="")
+    _said: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _untuned: frozenset[tuple[str, str]] = PrivateAttr(default=frozenset())
 
     @property
     def path(self) -> Path:
@@ -94,23 +98,58 @@ class RunConfig(StrictModel):
         return names
 
     def resolved(self, dataset: str, method: str | None = None) -> "RunConfig":
-        """These params with the ``overrides`` for a data set and, if one is given, for a method on it applied.
+        """What holds for a data set and, if one is given, for a method on it.
 
-        A data set that is ``like`` another inherits the overrides of the other, and so does a method.
+        From the bottom: the defaults, how the data set is usually prepared, tuned settings, params.yaml, its ``overrides``. A
+        data set that is ``like`` another inherits what holds for the other, and so does a method.
 
         Raises:
             ParamsError: As ``read_config``.
         """
+        names, lineage = dict.fromkeys((self.source(dataset), dataset)), self.lineage(method)
         changes: dict[str, Any] = {}
-        for name in dict.fromkeys((self.source(dataset), dataset)):
+        tuned = self.tuned(dataset, method)
+        below = merged(protocol(self.source(dataset)), tuned)
+        for name in names:
             if override := self.overrides.get(name):
-                changes = merged(changes, override.changes(self.lineage(method)))
-        if not changes:
+                changes = merged(changes, override.changes(lineage))
+        if not below and not changes:
             return self
-        keys = ("overrides", dataset, *(("methods", method) if method else ()))
+        sections = {name: section for name, section in self._said.items() if name in {*below, *changes}}
+        whole = above_defaults(merged(sections, changes), below)
         content = {name: getattr(self, name) for name in type(self).model_fields}
-        plain = self.model_dump(include=set(changes))
-        return _validated(self._path, content | merged(plain, changes), ".".join(keys))
+        content |= {name: whole[name] for name in {*below, *changes}}
+        if changes or not tuned:
+            keys = ("overrides", dataset, *(("methods", method) if method else ()))
+            return _validated(self._path, content, ".".join(keys))
+        return _validated(self.settings_file(dataset, str(method)), content)
+
+    def tuned(self, dataset: str, method: str | None) -> dict[str, Any]:
+        """The tuned settings of a method on a data set, those that it inherits included.
+
+        Raises:
+            ParamsError: If a file has what no settings can be.
+        """
+        found: dict[str, Any] = {}
+        for name in dict.fromkeys((self.source(dataset), dataset)) if self.settings else ():
+            for of in self.lineage(method):
+                if (name, of) not in self._untuned:
+                    found = merged(found, read_tuned(self.settings_file(name, of)))
+        return found
+
+    def settings_file(self, dataset: str, method: str) -> Path:
+        """Where the tuned settings of a method on a data set stand, or would."""
+        return tuned_path(self._path, self.settings or _SETTINGS, dataset, method)
+
+    def without_tuned(self, dataset: str, method: str) -> "RunConfig":
+        """The same without what a search has found for a method on a data set."""
+        config = self.model_copy()
+        config._untuned = self._untuned | {(dataset, method)}
+        return config
+
+    def named(self) -> dict[str, Any]:
+        """What params.yaml itself names, as nested sections."""
+        return self._said
 
     def with_changes(self, dataset: str, method: str, changes: Mapping[str, Any]) -> "RunConfig":
         """The same with further changes for a method on a data set."""
@@ -128,20 +167,17 @@ def read_config(path: Path) -> RunConfig:
         InputError: If there is no such file.
         ParamsError: One line per error, with the key path, what was found, what is allowed and the closest valid name.
     """
-    try:
-        content = YAML(typ="safe", pure=True).load(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file. Fix: run from the folder that contains params.yaml") from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        problem = getattr(error, "problem", None) or "not UTF-8 text"
-        raise ParamsError(f"{place}: not valid YAML: {' '.join(problem.split())}. Fix: correct this line") from error
+    content = read_yaml(path)
     if not isinstance(content, Mapping):
         raise ParamsError(
             f"{path}: must hold sections (found {content!r}). Fix: write them ({', '.join(RunConfig.model_fields)})"
         )
-    config = _validated(path, content)
+    named = said(content)
+    config = _validated(path, above_defaults(named))
+    config._said = named
+    sets = sorted(folder.name for folder in path.parent.joinpath("settings").glob("*") if folder.is_dir())
+    if config.settings and sets and config.settings not in sets:
+        raise ParamsError(f"{path}: settings: there is no {config.settings!r}.{closest(config.settings, sets)}")
     for dataset, override in config.overrides.items():
         for method in (None, *override.methods):
             config.resolved(dataset, method)

@@ -30,12 +30,13 @@ class Preprocess(StrictModel):
 
     min_rating: float | None
     k_core: Annotated[int, Field(ge=0)]
-    split: Literal["random", "leave_one_out", "last_n", "temporal", "given"]
+    split: Literal["random", "leave_one_out", "last_n", "stable", "temporal", "given"]
     ratios: Annotated[tuple[float, float, float], Field(strict=False)]
     last_n: Annotated[int, Field(ge=1, le=1_000_000)]
     dates: tuple[str, str] | None
     split_seed: Annotated[int, Field(ge=0)]
     cold: Literal["keep", "drop"]
+    keep_linked: bool = False
 
     @pydantic.field_validator("ratios")
     @classmethod

@@ -7,15 +7,26 @@ from typing import Any
 
 from pipeline import plugins
 from pipeline.config.arguments import Training, training
-from pipeline.config.overrides import Changes, flat
+from pipeline.config.overrides import flat
 from pipeline.config.plugin_options import method_of
+from pipeline.config.precedence import named_keys
 from pipeline.config.run_config import RunConfig
 from pipeline.config.trial_build import TrialBuild
 from pipeline.errors import ParamsError
 from pipeline.fingerprint import fingerprint
 from pipeline.search_space import Range, Space
 
-__all__ = ["before_search", "check_spaces", "nested", "search_name", "space_of", "stages_of", "start_values", "training_with"]
+__all__ = [
+    "before_search",
+    "check_spaces",
+    "nested",
+    "refuse_vain",
+    "search_name",
+    "space_of",
+    "stages_of",
+    "start_values",
+    "training_with",
+]
 
 
 def space_of(config: RunConfig, method: str) -> Space:
@@ -37,18 +48,20 @@ def stages_of(config: RunConfig, method: str) -> list[tuple[Space, int]]:
 
 def before_search(config: RunConfig, dataset: str, method: str) -> RunConfig:
     """The params without what an earlier search has written for a method on a data set."""
-    override = config.overrides.get(dataset)
-    if override is None or method not in override.methods:
-        return config
-    space = space_of(config, method)
-    left = {
-        key: value
-        for key, value in flat(override.methods[method].model_dump(exclude_defaults=True)).items()
-        if key not in space
-    }
-    methods = {**override.methods, method: Changes.model_validate(nested(left))}
-    changed = override.model_copy(update={"methods": methods})
-    return config.model_copy(update={"overrides": {**config.overrides, dataset: changed}})
+    return config.without_tuned(dataset, method)
+
+
+def refuse_vain(config: RunConfig, dataset: str, method: str) -> None:
+    """Refuse a search for what params.yaml names: whatever it finds would have no effect.
+
+    Raises:
+        ParamsError: If params.yaml names a key of the space.
+    """
+    named = named_keys(config, dataset, method)
+    for key in space_of(config, method):
+        if named.get(key) is not None:
+            problem = f"{key} is {named[key]} here, which would win over what a search for {method} finds"
+            raise ParamsError(f"{config.path}: {problem}. Fix: write null, or remove the key")
 
 
 def start_values(config: RunConfig, dataset: str, method: str) -> dict[str, Any]:
@@ -80,7 +93,7 @@ def search_name(
         space: What is searched.
         others: What its earlier stages have found; keys of later ones have the values of ``config``.
     """
-    # The searched keys get constant values, because the search itself writes its result to params.yaml.
+    # The searched keys get constant values, because a search writes its result where these are read.
     fixed = {key: of.low if isinstance(of, Range) else of.choices[0] for key, of in space.items()}
     around: list[Any] = [data, {key: of.model_dump() for key, of in space.items()}, config.tune.sampler, config.tune.prune]
     trained = training_with(config, dataset, method, dict(others or {}) | fixed)

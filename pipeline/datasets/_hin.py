@@ -10,7 +10,10 @@ from pipeline.data.raw.download import RemoteFile
 from pipeline.data.raw.text import read_text
 from pipeline.data.tables import RawRelation
 
-__all__ = ["hin_file", "read_links"]
+__all__ = ["AS_PEERS", "hin_file", "read_links"]
+
+AS_PEERS = {"k_core": 5, "ratios": [0.7, 0.1, 0.2]}
+"""How these data sets are prepared in most comparisons: five interactions at least, and a split per user."""
 
 _COMMIT = "cc05c484b628b08237f0a876fcebf99d736ccbea"
 _BASE_URL = f"https://raw.githubusercontent.com/librahu/HIN-Datasets-for-Recommendation-and-Network-Embedding/{_COMMIT}/"

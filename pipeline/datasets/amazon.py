@@ -7,7 +7,7 @@ from pipeline.data.raw.download import fetch
 from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM
 from pipeline.data.tables import ITEM_ID, RATING, TIMESTAMP, USER_ID, RawTables
-from pipeline.datasets._hin import hin_file, read_links
+from pipeline.datasets._hin import AS_PEERS, hin_file, read_links
 from pipeline.datasets.base import Dataset
 
 __all__ = ["amazon"]
@@ -39,4 +39,5 @@ amazon = Dataset(
     partial(fetch, (_STARS, _VIEWS, _CATEGORIES, _BRANDS)),
     _read,
     "co-views have no dates and may reflect visits by the same users whose ratings are held out",
+    AS_PEERS,
 )

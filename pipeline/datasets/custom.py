@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.data.raw.description import Description, Features, Links, Log
+from pipeline.data.raw.description import Description, Features, Links, Log, Titles
 from pipeline.data.raw.reading import read_columns
 from pipeline.data.raw.remote import copy_to
 from pipeline.data.raw.table_schema import typed
@@ -56,15 +56,17 @@ def _read(described: Description, folder: Path) -> RawTables:
         interactions = pd.concat([table.assign(**{PART: part}) for part, table in parts.items()], ignore_index=True)
     sides = {name: RawRelation(*links.between, found[name], links.kind) for name, links in described.relations.items()}
     features = {node_type: found[f"features.{node_type}"] for node_type in described.features}
-    return RawTables(interactions, sides, features)
+    return RawTables(interactions, sides, features, found.get("titles"))
 
 
-def _read_table(path: Path, table: Log | Links | Features) -> pd.DataFrame:
+def _read_table(path: Path, table: Log | Links | Features | Titles) -> pd.DataFrame:
     log.info("reading %s (%.1f MiB)", table.path, path.stat().st_size / 2**20)
     columns = {ours: theirs for ours, theirs in table.columns().items() if theirs is not None}
     text = read_columns(path, table.path, columns, table.layout())
     if isinstance(table, Log):
         return typed(text, table.path, table.unit, list(table.numbers))
+    if isinstance(table, Titles):
+        return text
     if isinstance(table, Features):
         return typed(text, table.path, numbers=[str(column) for column in table.numbers])
     return typed(text if table.tail_separator is None else _one_tail_a_row(text, table.tail_separator), table.path)

@@ -108,4 +108,9 @@ def _read(folder: Path) -> RawTables:
     )
 
 
-demo = Dataset(_generate, _read, "nothing: they are drawn from the planted scenes, not from interactions")
+demo = Dataset(
+    _generate,
+    _read,
+    "nothing: they are drawn from the planted scenes, not from interactions",
+    {"ratios": [0.4, 0.1, 0.5]},  # a young shop: where most interactions are known, they alone say what side tasks could
+)

@@ -7,7 +7,7 @@ from pipeline.data.raw.download import fetch
 from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM, USER
 from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables
-from pipeline.datasets._hin import hin_file, read_links
+from pipeline.datasets._hin import AS_PEERS, hin_file, read_links
 from pipeline.datasets.base import Dataset
 
 __all__ = ["lastfm"]
@@ -37,4 +37,5 @@ lastfm = Dataset(
     partial(fetch, (_LISTENS, _FRIENDS, _TAGS)),
     _read,
     "friendships and tags have no dates, and a tag is evidence that somebody listened, possibly in a held-out interaction",
+    AS_PEERS,
 )

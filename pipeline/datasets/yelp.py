@@ -7,7 +7,7 @@ from pipeline.data.raw.download import fetch
 from pipeline.data.raw.text import read_text
 from pipeline.data.relation import ITEM, USER
 from pipeline.data.tables import ITEM_ID, RATING, USER_ID, RawTables
-from pipeline.datasets._hin import hin_file, read_links
+from pipeline.datasets._hin import AS_PEERS, hin_file, read_links
 from pipeline.datasets.base import Dataset
 
 __all__ = ["yelp"]
@@ -38,4 +38,5 @@ yelp = Dataset(
     partial(fetch, (_STARS, _FRIENDS, _CATEGORIES, _CITIES)),
     _read,
     "friendships have no dates: some may be more recent than the held-out ratings",
+    AS_PEERS,
 )

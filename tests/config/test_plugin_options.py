@@ -32,9 +32,9 @@ def test_like_goes_on() -> None:
 
 
 def test_every_section_of_our_params_can_be_built(tmp_path: Path) -> None:
-    names = "".join(f"  - {name}\n" for name in CONFIG.method_sections)
+    names = "".join(f"- {name}\n" for name in CONFIG.method_sections)
     path = tmp_path / "params.yaml"
-    ours = "".join(f"  - {name}\n" for name in CONFIG.methods)
+    ours = "".join(f"- {name}\n" for name in CONFIG.methods)
     path.write_text(OURS.read_text().replace(ours, names))
     config = read_config(path)
     files = dict(checked_files(config))

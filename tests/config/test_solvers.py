@@ -13,12 +13,13 @@ from pipeline.config.search import space_of, start_values
 from pipeline.errors import ParamsError
 from pipeline.search_space import Range
 from tests.sources import ROOT
+from tests.whole_params import whole_params
 
 OURS = ROOT / "params.yaml"
 
 
 def changed(folder: Path, **changes: str) -> Path:
-    text = OURS.read_text(encoding="utf-8")
+    text = whole_params()
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new, 1)
@@ -51,7 +52,7 @@ def test_the_rule_may_be_a_method_like_another(tmp_path: Path) -> None:
 
 def test_overrides_reach_solvers_and_the_options_of_their_rules(tmp_path: Path) -> None:
     own = "methods: {ials_collective: {solvers: {ials_collective: {dim: 4}}, combiners: {static_weights: {side: 0.7}}}}"
-    path = changed(tmp_path, **{"  demo:  # a young shop": f"  office: {{{own}}}\n  demo:  # a young shop"})
+    path = changed(tmp_path, **{"overrides: {}": f"overrides: {{office: {{{own}}}}}"})
     found = arguments(path, "ials_collective", "office")["arguments"]
     assert found["solver"][1]["dim"] == 4
     assert found["rule"][1]["side"] == 0.7
@@ -75,7 +76,7 @@ def test_overrides_reach_solvers_and_the_options_of_their_rules(tmp_path: Path) 
     ],
 )
 def test_a_fault_is_one_line(old: str, new: str, expected: str, tmp_path: Path) -> None:
-    others = {"order: equal}": "order: equal, k: 0.0}", "  - ials_attributes\n": "  - mine\n"} if "mine" in new else {}
+    others = {"order: equal}": "order: equal, k: 0.0}", "\n- ials_attributes\n": "\n- mine\n"} if "mine" in new else {}
     with pytest.raises(ParamsError) as refused:
         list(checked_files(read_config(changed(tmp_path, **{old: new}, **others))))
     assert any(expected in line for line in refused.value.problems), refused.value.problems

@@ -13,7 +13,7 @@ from pipeline.data.ids import UNKNOWN, IdMap
 from pipeline.data.processed import Processed
 from pipeline.data.relation import ITEM, USER, NodeFeatures, Numbers, Relation, SideTable
 from pipeline.data.split import TEST, TRAIN, VALID, Split
-from pipeline.data.splitting import Splitting, assign_last, assign_one, assign_random, assign_temporal
+from pipeline.data.splitting import Splitting, assign_last, assign_one, assign_random, assign_stable, assign_temporal
 from pipeline.data.tables import (
     HEAD_ID,
     ITEM_ID,
@@ -22,6 +22,7 @@ from pipeline.data.tables import (
     RATING,
     TAIL_ID,
     TIMESTAMP,
+    TITLE,
     USER_ID,
     WEIGHT,
     RawRelation,
@@ -34,7 +35,9 @@ __all__ = ["preprocess"]
 log = logging.getLogger(__name__)
 
 
-def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: Splitting) -> Processed:
+def preprocess(
+    raw: RawTables, *, min_rating: float | None, k: int, splitting: Splitting, keep_linked: bool = False
+) -> Processed:
     """Resolve duplicates, filter, number the ids and split.
 
     Renaming the ids changes nothing but their names: they are numbered in the order in which they first appear. Other orders
@@ -45,6 +48,7 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
         min_rating: Interactions rated lower are dropped; ``None`` keeps all.
         k: Minimum number of interactions per user and per item (k-core); 0 keeps all.
         splitting: How to split.
+        keep_linked: Whether users and items that have links, but no interactions yet, are kept too.
 
     Raises:
         InputError: If the params require ratings, timestamps or a split that the data set lacks, if a part of the split is
@@ -79,14 +83,37 @@ def preprocess(raw: RawTables, *, min_rating: float | None, k: int, splitting: S
         kept[kind] = np.unique(kept[kind].to_numpy(), return_inverse=True)[1]
     if len(ids[ITEM]) == 1:
         raise InputError("preprocess: there is only one item, so nothing to rank. Fix: add items, or keep more interactions")
-    split = _split(kept, len(ids[USER]), len(ids[ITEM]), splitting)
+    if keep_linked:
+        ids = {kind: _with_linked(kind, ids[kind], all_ids[kind], raw.relations) for kind in (USER, ITEM)}
+    split = _split(kept, ids, splitting)
     _refuse_copies(raw, all_ids, numbers)
     sides = _number_all(raw.relations, ids)
-    return Processed(split, ids, sides, _align_features(raw.features, ids))
+    titles = {}
+    if raw.titles is not None:
+        known = raw.titles[ids[ITEM].numbers(raw.titles[NODE_ID]) != UNKNOWN]
+        titles = dict(zip(known[NODE_ID], known[TITLE], strict=True))
+        log.info("titles: of %d of %d items", len(titles), len(ids[ITEM]))
+    return Processed(split, ids, sides, _align_features(raw.features, ids), titles)
 
 
-def _split(kept: pd.DataFrame, n_users: int, n_items: int, how: Splitting) -> Split:
-    parts = _parts(kept, how)
+def _with_linked(kind: str, ids: IdMap, in_log: IdMap, relations: Mapping[str, RawRelation]) -> IdMap:
+    """The map with what occurs in links alone, behind the others."""
+    columns = [
+        relation.table[column]
+        for relation in relations.values()
+        for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID))
+        if node_type == kind
+    ]
+    if not columns:
+        return ids
+    linked = IdMap.of(pd.concat(columns))
+    new = linked.index[in_log.numbers(linked.index) == UNKNOWN]
+    log.info("%s: %d without interactions are kept, as they have links (preprocess.keep_linked)", kind, len(new))
+    return IdMap(ids.index.append(new))
+
+
+def _split(kept: pd.DataFrame, ids: Mapping[str, IdMap], how: Splitting) -> Split:
+    parts, n_users, n_items = _parts(kept, ids, how), len(ids[USER]), len(ids[ITEM])
     numbered = kept.drop(columns=kept.columns.intersection([PART])).astype({USER: "int64", ITEM: "int64"})
     train, valid, test = (numbered[parts == part].reset_index(drop=True) for part in (TRAIN, VALID, TEST))
     held = {VALID: valid, TEST: test}
@@ -112,8 +139,11 @@ def _split(kept: pd.DataFrame, n_users: int, n_items: int, how: Splitting) -> Sp
     return split
 
 
-def _parts(kept: pd.DataFrame, how: Splitting) -> npt.NDArray[np.str_]:
+def _parts(kept: pd.DataFrame, ids: Mapping[str, IdMap], how: Splitting) -> npt.NDArray[np.str_]:
     users = kept[USER].to_numpy()
+    if how.method == "stable":
+        names = (list(ids[USER].index), list(ids[ITEM].index))
+        return assign_stable(users, kept[ITEM].to_numpy(), names, how.ratios, how.seed)
     if how.method == "random":
         return assign_random(users, how.ratios, how.seed)
     if how.method == "leave_one_out":

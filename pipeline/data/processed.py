@@ -19,9 +19,11 @@ class Processed:
         ids: Node type -> id map.
         sides: Side tables by name.
         features: Node type -> features of its nodes.
+        titles: Raw id of an item -> what people call it, where the data have that.
     """
 
     split: Split
     ids: Mapping[str, IdMap]
     sides: Mapping[str, SideTable]
     features: Mapping[str, NodeFeatures] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,7 @@
 """Which interaction is in which part: at random, by time, one or some per user."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -7,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.split import TEST, TRAIN, VALID
+from pipeline.kernels.ties import mixed_bits
 from pipeline.seeding import numpy_generator
 
-__all__ = ["Splitting", "assign_last", "assign_one", "assign_random", "assign_temporal"]
+__all__ = ["Splitting", "assign_last", "assign_one", "assign_random", "assign_stable", "assign_temporal"]
 
 
 @dataclass(frozen=True)
@@ -17,16 +20,17 @@ class Splitting:
     """How to hold out interactions.
 
     Attributes:
-        method: ``"random"`` (shares per user), ``"leave_one_out"`` (one per user, at random), ``"last_n"`` (the latest per
-            user), ``"temporal"`` (two global points in time), ``"given"`` (the data set's own parts).
-        ratios: Shares of train, valid and test; used by ``random`` and ``temporal``.
+        method: ``"random"`` (shares per user), ``"stable"`` (shares of all interactions, each by itself: none moves when
+            others are added), ``"leave_one_out"`` (one per user, at random), ``"last_n"`` (the latest per user), ``"temporal"``
+            (two global points in time), ``"given"`` (the data set's own parts).
+        ratios: Shares of train, valid and test; used by ``random``, ``stable`` and ``temporal``.
         last_n: Interactions per user in valid and in test; used by ``last_n``.
         dates: First day of valid and first day of test; used by ``temporal`` instead of shares.
-        seed: Seed of the split; used by ``random`` and ``leave_one_out``.
+        seed: Seed of the split; used by ``random``, ``stable`` and ``leave_one_out``.
         cold: Whether to ``"keep"`` or ``"drop"`` held-out interactions of cold-start users and items (not in train).
     """
 
-    method: Literal["random", "leave_one_out", "last_n", "temporal", "given"] = "random"
+    method: Literal["random", "leave_one_out", "last_n", "stable", "temporal", "given"] = "random"
     ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
     last_n: int = 1
     dates: tuple[str, str] | None = None
@@ -73,6 +77,37 @@ def assign_one(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.str_]:
     """
     n_of = np.bincount(users)
     return _first_of_each(users, _noise(users, seed), (n_of > 1).astype(np.int64), (n_of > 2).astype(np.int64))  # noqa: PLR2004
+
+
+def assign_stable(
+    users: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int64],
+    names: tuple[Sequence[str], Sequence[str]],
+    ratios: tuple[float, float, float],
+    seed: int,
+) -> npt.NDArray[np.str_]:
+    """Assign each interaction by a hash of its raw ids, so that it stays in its part when others are added or removed (ours).
+
+    Sizes are those of the ratios on the average, not of every user: somebody with few interactions may have none in train.
+
+    Args:
+        users: User number of each interaction ``[n]``.
+        items: Item number of each interaction ``[n]``.
+        names: Raw ids of users and items, by number.
+        ratios: Shares of train, valid, test; they sum to 1.
+        seed: Seed of the split.
+
+    Returns:
+        ``"train"``, ``"valid"`` or ``"test"`` for each interaction ``[n]``.
+    """
+    of_users, of_items = (np.array([_hash(f"{seed}/{name}") for name in of], dtype=np.uint64) for of in names)
+    mixed = mixed_bits(of_users[users] ^ mixed_bits(of_items[items]))
+    place = mixed.astype(np.float64) / 2.0**64
+    return np.select([place < ratios[0], place < ratios[0] + ratios[1]], [TRAIN, VALID], TEST).astype("<U5")
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def assign_last(users: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.str_]:

@@ -10,17 +10,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline.artifacts import read_json, write_json
 from pipeline.data.ids import IdMap
 from pipeline.data.processed import Processed
 from pipeline.data.relation import NodeFeatures, Relation, SideTable
 from pipeline.data.split import PARTS, Split
 from pipeline.data.task_data import TaskData
 from pipeline.errors import InputError, IntegrityError
+from pipeline.integrity import read_json, write_json
 
 __all__ = [
     "load_ids",
     "load_features",
+    "load_processed",
     "load_sides",
     "load_split",
     "load_tasks",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 _METADATA = b"pmtrec"
+_TITLES = "titles.parquet"
 
 
 def write_parquet(path: Path, table: pd.DataFrame, metadata: Mapping[str, object] | None = None) -> None:
@@ -74,6 +76,9 @@ def save_processed(folder: Path, processed: Processed) -> None:
         (folder / "features").mkdir()
     for node_type, described in processed.features.items():
         _write_features(folder / "features" / f"{node_type}.parquet", described)
+    if processed.titles:
+        titles = pd.DataFrame({"id": list(processed.titles), "title": list(processed.titles.values())}, dtype="str")
+        write_parquet(folder / _TITLES, titles)
 
 
 def load_split(folder: Path) -> Split:
@@ -81,6 +86,14 @@ def load_split(folder: Path) -> Split:
     tables = {part: read_parquet(folder / f"{part}.parquet") for part in PARTS}
     train, valid, test = (table for table, _ in tables.values())
     return Split(train, valid, test, **tables["train"][1])
+
+
+def load_processed(folder: Path) -> Processed:
+    """All of a processed data set."""
+    ids = {path.stem: load_ids(folder, path.stem) for path in sorted((folder / "ids").glob("*.parquet"))}
+    titles = read_parquet(folder / _TITLES)[0] if (folder / _TITLES).is_file() else pd.DataFrame({"id": [], "title": []})
+    of_items = dict(zip(titles["id"], titles["title"], strict=True))
+    return Processed(load_split(folder), ids, load_sides(folder), load_features(folder), of_items)
 
 
 def load_ids(folder: Path, node_type: str) -> IdMap:

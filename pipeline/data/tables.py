@@ -15,6 +15,7 @@ __all__ = [
     "RATING",
     "TAIL_ID",
     "TIMESTAMP",
+    "TITLE",
     "USER_ID",
     "WEIGHT",
     "RawRelation",
@@ -30,6 +31,7 @@ HEAD_ID = "head_id"
 TAIL_ID = "tail_id"
 NODE_ID = "node_id"
 WEIGHT = "weight"
+TITLE = "title"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +62,10 @@ class RawTables:
             numeric columns (float64).
         relations: Side information by name. A task looks its table up by this name.
         features: Node type -> numbers that describe its nodes: the column ``node_id`` (text), and float64 columns.
+        titles: What people call the items: columns ``node_id`` and ``title`` (text).
     """
 
     interactions: pd.DataFrame
     relations: Mapping[str, RawRelation] = field(default_factory=dict)
     features: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    titles: pd.DataFrame | None = None

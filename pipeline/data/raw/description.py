@@ -7,10 +7,10 @@ from pydantic import Field
 
 from pipeline.data.raw.layout import Layout, Unit
 from pipeline.data.relation import ITEM, USER, RelationKind
-from pipeline.data.tables import HEAD_ID, ITEM_ID, NODE_ID, RATING, TAIL_ID, TIMESTAMP, USER_ID, WEIGHT
+from pipeline.data.tables import HEAD_ID, ITEM_ID, NODE_ID, RATING, TAIL_ID, TIMESTAMP, TITLE, USER_ID, WEIGHT
 from pipeline.strict_model import StrictModel
 
-__all__ = ["Column", "Description", "Features", "Links", "Log", "Name", "Table"]
+__all__ = ["Column", "Description", "Features", "Links", "Log", "Name", "Table", "Titles"]
 
 
 def _column(found: object) -> str | int:
@@ -214,6 +214,22 @@ class Features(Table):
         return numbers
 
 
+class Titles(Table):
+    """What people call the items; nothing is learned from it.
+
+    Attributes:
+        id: Column of the item's id.
+        title: Column of its title.
+    """
+
+    id: Column
+    title: Column
+
+    def columns(self) -> dict[str, str | int | None]:
+        """See the base class."""
+        return {NODE_ID: self.id, TITLE: self.title}
+
+
 class Description(StrictModel):
     """A user-supplied data set.
 
@@ -221,23 +237,26 @@ class Description(StrictModel):
         interactions: The interaction log.
         relations: Side tables by name.
         features: Node type -> numbers that describe its nodes.
+        titles: What people call the items.
     """
 
     interactions: Log
     relations: Annotated[dict[Name, Links], Field(default_factory=dict)]
     features: Annotated[dict[Name, Features], Field(default_factory=dict)]
+    titles: Titles | None = None
 
-    def tables(self) -> dict[str, Log | Links | Features]:
+    def tables(self) -> dict[str, Log | Links | Features | Titles]:
         """Table name -> file, held-out parts included."""
-        files: dict[str, Log | Links | Features] = {"interactions": self.interactions}
+        files: dict[str, Log | Links | Features | Titles] = {"interactions": self.interactions}
         for part in ("valid", "test"):
             if path := getattr(self.interactions, part):
                 files[part] = self.interactions.model_copy(update={"path": path, "sha256": None})
-        return files | self.relations | {f"features.{node_type}": table for node_type, table in self.features.items()}
+        titles = {"titles": self.titles} if self.titles else {}
+        return files | self.relations | {f"features.{node_type}": table for node_type, table in self.features.items()} | titles
 
     @pydantic.field_validator("relations")
     @classmethod
     def _free(cls, relations: dict[str, Any]) -> dict[str, Any]:
-        if taken := {"interactions", "valid", "test", "recommendation"} & set(relations):
+        if taken := {"interactions", "valid", "test", "recommendation", "titles"} & set(relations):
             raise ValueError(f"a name other than {min(taken)}")
         return relations

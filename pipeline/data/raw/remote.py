@@ -3,15 +3,16 @@
 import errno
 import hashlib
 import logging
+import os
 import time
 from pathlib import Path
 
-import fsspec  # type: ignore[import-untyped]
-from fsspec.callbacks import TqdmCallback  # type: ignore[import-untyped]
+import fsspec
+from fsspec.callbacks import TqdmCallback
 
 from pipeline.errors import InputError, IntegrityError, MachineError
 
-__all__ = ["copy_to", "local_path"]
+__all__ = ["anchored", "copy_to", "local_path"]
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,15 @@ def local_path(address: str) -> str | None:
     """The local file behind an address, or ``None``; for ``zip://inside::outside``, the outer file."""
     outer = address.rpartition("::")[2].removeprefix("file://")
     return None if "://" in outer else outer
+
+
+def anchored(address: str) -> str:
+    """The same address; in the copy of the project in which a queued experiment of DVC runs, paths are those of the project."""
+    outer, root = local_path(address), os.environ.get("DVC_ROOT")
+    if outer is None or root is None or Path(outer).is_absolute() or Path(outer).exists():
+        return address
+    inside, mark, _ = address.rpartition("::")
+    return f"{inside}{mark}{Path(root, outer)}"
 
 
 def copy_to(path: Path, address: str, checksum: str | None) -> None:
@@ -59,7 +69,7 @@ def copy_to(path: Path, address: str, checksum: str | None) -> None:
 
 def _copy(path: Path, address: str, checksum: str | None) -> None:
     try:
-        files, place = fsspec.url_to_fs(address, **_patience(address))
+        files, place = fsspec.url_to_fs(anchored(address), **_patience(address))
         with _Progress(address) as progress:
             files.get_file(place, str(path), callback=progress)
         if path.is_dir():  # some fsspec file systems copy a folder this way

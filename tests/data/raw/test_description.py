@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.run_config import read_config
 from pipeline.errors import ParamsError
-from tests.sources import ROOT
+from tests.sources import CUSTOM, ROOT
 
 MAIN = "path: c.csv, user: u, item: i"
 LINKS = "path: f.csv, between: [user, user], head: a, tail: b"
@@ -15,7 +15,7 @@ LINKS = "path: f.csv, between: [user, user], head: a, tail: b"
 def described(folder: Path, main: str = MAIN, links: str = LINKS, data_set: str = "mine", name: str = "friends") -> Path:
     custom = f"custom:\n  {data_set}:\n    interactions: {{{main}}}\n    relations:\n      {name}: {{{links}}}\n"
     path = folder / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text().replace("custom: {}\n", custom))
+    path.write_text((ROOT / "params.yaml").read_text().replace(CUSTOM, custom))
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.data.raw import remote
-from pipeline.data.raw.remote import copy_to
+from pipeline.data.raw.remote import anchored, copy_to
 from pipeline.errors import InputError, IntegrityError, MachineError
 from tests.servers import CONTENT, bad_server
 
@@ -76,3 +76,16 @@ def test_an_archive_gives_the_file_that_is_named_and_nothing_leaves_its_folder(t
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4 no archive")
     with pytest.raises((InputError, MachineError), match=r"broken\.zip: cannot be"):
         copy_to(tmp_path / "in/z.csv", f"zip://none.csv::{tmp_path / 'broken.zip'}", None)
+
+
+def test_in_an_experiments_copy_of_the_project_paths_are_those_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "log.csv").write_bytes(b"u,i\n")
+    monkeypatch.chdir(tmp_path / "copy")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    copy_to(tmp_path / "there", "log.csv", None)
+    assert (tmp_path / "there").read_bytes() == b"u,i\n"
+    assert anchored("zip://a.csv::data.zip") == f"zip://a.csv::{tmp_path / 'data.zip'}"
+    assert anchored("https://a.b/c") == "https://a.b/c"

@@ -13,7 +13,8 @@ from pipeline.data.split import Split
 from pipeline.evaluation.evaluator import metric_values, rank
 from pipeline.evaluation.item_groups import recall_by_popularity
 from pipeline.evaluation.storage import Evaluation
-from pipeline.ranking.top_k import ItemLists, Scoring
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import Scoring
 
 __all__ = ["evaluate_model"]
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from pipeline.metrics.base import Metric, evaluate
-from pipeline.ranking.top_k import NO_ITEM, ItemLists, Scoring, top_k
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import NO_ITEM, Scoring
+from pipeline.ranking.top_k import top_k
 
 __all__ = ["Ranking", "find_hits", "metric_values", "per_user", "rank"]
 

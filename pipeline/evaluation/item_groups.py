@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.data.split import Split
 from pipeline.evaluation.activity import COLD, ITEM_GROUPS
 from pipeline.evaluation.evaluator import Ranking, find_hits
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 
 __all__ = ["recall_by_popularity"]
 

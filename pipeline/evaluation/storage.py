@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artifacts import check_folder, read_json, write_json
 from pipeline.data.storage import read_parquet, write_parquet
+from pipeline.integrity import check_folder, read_json, write_json
 
 __all__ = ["Evaluation", "load_evaluation", "save_evaluation"]
 

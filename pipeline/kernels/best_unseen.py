@@ -1,19 +1,17 @@
 """The best unseen items of many users in one pass over their scores, compiled."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.kernels.compiling import compiled
+from pipeline.kernels.ties import tie_key
 
-__all__ = ["best_unseen", "tie_key"]
+__all__ = ["best_unseen"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _BLOCK = 64  # scores
-_U: Any = np.uint64
 
 
 @compiled
@@ -52,14 +50,6 @@ def best_unseen(
                 for item in range(block * _BLOCK, min((block + 1) * _BLOCK, n_items)):
                     if scores[row, item] >= bound and scores[row, item] > -np.inf:
                         _insert(scores[row, item], item, user, popularity, best[row], items[row])
-
-
-def tie_key(user: Any, item: Any) -> Any:
-    """A number that looks random (the finaliser of splitmix64), so that ties are broken otherwise for every user."""
-    key = _U(user + 1) * _U(0x9E3779B97F4A7C15) ^ _U(item + 1) * _U(0xC2B2AE3D27D4EB4F)
-    key = (key ^ (key >> _U(30))) * _U(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> _U(27))) * _U(0x94D049BB133111EB)
-    return key ^ (key >> _U(31))
 
 
 _tie_key = compiled(tie_key)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from pipeline.data.links import as_matrix
 from pipeline.data.relation import ITEM, USER, Relation
-from pipeline.ranking.top_k import HISTORY, ItemLists
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import HISTORY
 
 __all__ = ["ColdStart"]
 

@@ -4,11 +4,13 @@ import torch
 
 from pipeline.evaluation.evaluator import find_hits, metric_values, per_user, rank
 from pipeline.kernels import compiling
-from pipeline.kernels.best_unseen import tie_key
+from pipeline.kernels.ties import tie_key
 from pipeline.metrics.coverage import coverage
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
-from pipeline.ranking.top_k import NO_ITEM, ItemLists, top_k
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import NO_ITEM
+from pipeline.ranking.top_k import top_k
 from tests.toy import interactions, scoring
 
 NONE = interactions([])

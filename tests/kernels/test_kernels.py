@@ -14,7 +14,8 @@ from pipeline.combiners.base import weighted_sum
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS
 from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.kernels import compiling
-from pipeline.kernels.best_unseen import best_unseen, tie_key
+from pipeline.kernels.best_unseen import best_unseen
+from pipeline.kernels.ties import tie_key
 from pipeline.optimizers.adam import Adam
 from pipeline.tasks._triplets import TripletSampler
 from pipeline.tasks.base import Draw

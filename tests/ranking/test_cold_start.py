@@ -4,7 +4,8 @@ import torch
 
 from pipeline.data.relation import ITEM, USER
 from pipeline.ranking.cold_start import ColdStart
-from pipeline.ranking.top_k import HISTORY, ItemLists
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import HISTORY
 from tests.toy import interactions, relation
 
 TRAIN = ItemLists.of([interactions([(0, 0), (1, 1), (2, 0)])], 5, 4)  # users 3 and 4, items 2 and 3 are cold

@@ -21,6 +21,7 @@ from pipeline.task_building import build_tasks
 from pipeline.training.components import PlugIn
 from pipeline.training.epoch import Epoch
 from pipeline.training.learning import LEARN
+from pipeline.training.warm_start import initial
 
 __all__ = ["Prepared", "prepare", "train"]
 
@@ -46,6 +47,7 @@ def prepare(
     min_rating: float | None = None,
     k_core: int = 0,
     splitting: Splitting | None = None,
+    keep_linked: bool = False,
     tasks: Collection[str] = (),
     leave_out: Collection[str] = (),
     min_count: Mapping[str, int] | None = None,
@@ -57,6 +59,7 @@ def prepare(
         min_rating: Interactions rated lower are dropped.
         k_core: Every user and item has at least so many interactions.
         splitting: How to hold out interactions; by default 80/10/10 per user, at random.
+        keep_linked: Whether users and items that have links, but no interactions yet, are kept too.
         tasks: Side tasks to build that are not built by themselves: ``rating``, ``alignment_uniformity``, ``same_category``.
         leave_out: Side tasks not to build.
         min_count: Side task -> how many links (or nodes in common) make a pair of it.
@@ -69,7 +72,7 @@ def prepare(
     with tempfile.TemporaryDirectory() as folder:
         opened.fetch(Path(folder))
         raw = opened.read(Path(folder))
-    processed = preprocess(raw, min_rating=min_rating, k=k_core, splitting=splitting or Splitting())
+    processed = preprocess(raw, min_rating=min_rating, k=k_core, splitting=splitting or Splitting(), keep_linked=keep_linked)
     train = processed.split.train_relation()
     built = build_tasks(train, processed.sides, leave_out, processed.features, named=tasks, min_count=min_count)
     return Prepared(processed, built)
@@ -81,6 +84,7 @@ def train(
     method: PlugIn = ("pmtrec", {}),
     seed: int = 0,
     on_epoch: Callable[[Epoch], None] | None = None,
+    warm_start: Recommender | None = None,
     **settings: Any,
 ) -> Recommender:
     """Train embeddings on the training part, and choose the best epoch on the validation part.
@@ -90,6 +94,7 @@ def train(
         method: Name and options of a combination rule, of a solver or of a baseline.
         seed: For the initial embeddings and the samples.
         on_epoch: Called as an epoch ends.
+        warm_start: Yesterday's model, at whose embeddings the users and items that it knows begin; of the same length.
         **settings: Of ``pipeline.training.learning.learn``: ``encoder``, ``loss``, ``dim``, ``lr``, ``epochs``, ... A
             solver has ``rule`` (name and options); a baseline has none.
 
@@ -104,5 +109,7 @@ def train(
     kind = method_kind(method[0])
     if kind == "combiners" and "rule" in settings:
         raise TypeError("train: a rule is a method: write method=(name, options) instead of rule=")
+    if warm_start is not None:
+        settings["initial"] = initial(warm_start, data.processed.ids, kind)
     learned = LEARN[kind](data.tasks, split, seed, show, **{_ARGUMENT[kind]: method}, **settings)
     return Recommender.of(split, data.processed.ids[USER], data.processed.ids[ITEM], learned.tables)

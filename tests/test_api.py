@@ -22,7 +22,7 @@ def test_the_demo_is_trained_and_recommends() -> None:
     model = train(prepare("demo"), epochs=2, dim=8, method=("equal_weights", {}), loss=("bpr", {}), on_epoch=epochs.append)
     answer = model.recommend(["user-0007", "a stranger"], k=3)
     assert answer["rank"].tolist() == [1, 2, 3, 1, 2, 3]
-    assert answer["known_user"].tolist() == [True] * 3 + [False] * 3
+    assert answer["basis"].tolist() == ["history"] * 3 + ["popular"] * 3
     assert [epoch.number for epoch in epochs] == [1, 2]
 
 

@@ -1,13 +1,14 @@
 """What an encoder is: a module that gives the embeddings of all nodes, or of some rows, from parameters of any shape."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.data.relation import ITEM, USER, NodeTypes
+from pipeline.errors import InputError
 
 __all__ = ["Embeddings", "Encoder", "ParameterGradient"]
 
@@ -56,6 +57,29 @@ class Encoder(nn.Module, ABC):
     def width(self, dim: int) -> int:
         """Length of the embeddings that are made of parameters of length ``dim``."""
         return dim
+
+    @torch.no_grad()
+    def start_from(self, tables: Mapping[str, Tensor]) -> None:
+        """Begin where another training ended: rows of the parameters that are tables of all nodes.
+
+        Args:
+            tables: Node type -> ``[n_nodes, dim]``; NaN where there is no earlier row, which then keeps its initial one.
+
+        Raises:
+            InputError: If embeddings have another length.
+        """
+        for parameter in self.parameters():
+            if parameter.dim() == 2 and len(parameter) == self.nodes.n_rows:  # noqa: PLR2004
+                for kind, table in tables.items():
+                    if kind in self.nodes.sizes:
+                        if table.shape[1] != parameter.shape[1]:
+                            problem = (
+                                f"embeddings of length {parameter.shape[1]} cannot begin at those of length {table.shape[1]}"
+                            )
+                            raise InputError(f"warm start: {problem}. Fix: train with dim {table.shape[1]}")
+                        own = parameter.narrow(0, self.nodes.offset(kind), self.nodes.sizes[kind])
+                        here = table.to(own)
+                        own.copy_(torch.where(here.isnan(), own, here))
 
     @abstractmethod
     def forward(self) -> Embeddings:

@@ -1,7 +1,7 @@
 """What a solver is: the tasks' gradients for all nodes of a type, and the solution for weights of the tasks at every node."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pipeline.data.relation import NodeTypes
 from pipeline.data.task_data import TaskData
+from pipeline.errors import InputError
 
 __all__ = ["Machine", "Solver"]
 
@@ -61,6 +62,20 @@ class Solver(ABC):
         """View of the embeddings of a node type ``[n_nodes, dim]``."""
         return self.table.narrow(0, self.nodes.offset(node_type), self.nodes.sizes[node_type])
 
+    def start_from(self, tables: Mapping[str, Tensor]) -> None:
+        """Begin where another training ended.
+
+        Args:
+            tables: Node type -> ``[n_nodes, dim]``; NaN where there is no earlier row, which then keeps its initial one.
+        """
+        for kind, table in tables.items():
+            if table.shape[1] != self.table.shape[1]:
+                problem = f"embeddings of length {self.table.shape[1]} cannot begin at those of length {table.shape[1]}"
+                raise InputError(f"warm start: {problem}. Fix: solve with dim {table.shape[1]}")
+            if kind in self.nodes.sizes:
+                here = table.to(self.table)
+                self.of(kind).copy_(torch.where(here.isnan(), self.of(kind), here))
+
     @abstractmethod
     def degrees(self) -> Tensor:
         """Number of pairs of every row in every task ``[n_tasks, n_rows]``."""
@@ -84,6 +99,10 @@ class Solver(ABC):
         Raises:
             DivergedError: If a solution is not finite.
         """
+
+    def fold_in(self) -> Tensor | None:
+        """How a history becomes a row (see ``pipeline.ranking.fold_in.fold_in_of``); ``None``: by a softmax."""
+        return None
 
     @abstractmethod
     def losses(self) -> Tensor:

@@ -117,7 +117,7 @@ class IALS(Solver):
         _check(0, _MOST_EXPONENT, exponent=exponent, attribute_exponent=attribute_exponent or 0.0)
         self.sweeps = sweeps
         self._machine = machine
-        self._unobserved = unobserved_weight
+        self._unobserved, self._regularization, self._exponent = unobserved_weight, regularization, exponent
         factorised = [_once(relation) for relation in (linked if factorise else linked[:1])]
         self.tasks = [relation.name for relation in factorised]
         self._relations = factorised
@@ -211,6 +211,14 @@ class IALS(Solver):
             off = self.of(kind) - predicted.predict(self.of(kind))
             found[predicted.task] = float((predicted.ridge * off.square().sum(dim=1)).sum())
         return found
+
+    def fold_in(self) -> Tensor:
+        """Of the main task; a new user has no links, so that what they predict is zero."""
+        users = self._predicted.get(USER)
+        side = self._sides[USER][0]
+        strength = float(users.ridge.sum() / side.ridge.sum()) if users else 0.0
+        numbers = [self._unobserved, self._regularization * (1 + strength), self._exponent]
+        return torch.tensor(numbers, dtype=torch.float64)
 
     def _is_head(self, kind: str, side: Side) -> bool:
         return kind == self._relations[side.task].head_type

@@ -1,5 +1,6 @@
 """What a method learns from the tasks of a data set: the tables that rank, and how it got there."""
 
+import inspect
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,6 +15,7 @@ from pipeline.data.split import Split
 from pipeline.data.task_data import TaskData
 from pipeline.errors import DivergedError
 from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.ranking.fold_in import FOLD_IN
 from pipeline.solvers.base import Machine, Solver
 from pipeline.training.components import PlugIn, build
 from pipeline.training.device import make_deterministic, pick_device
@@ -21,6 +23,7 @@ from pipeline.training.epoch import Epoch
 from pipeline.training.loop import train_epochs
 from pipeline.training.sweeps import train_sweeps
 from pipeline.training.validation import Validation
+from pipeline.training.weight_trace import traced
 
 __all__ = ["LEARN", "Learned", "learn", "learn_baseline", "learn_exactly"]
 
@@ -34,22 +37,23 @@ class Learned:
     """Result of training a method.
 
     Attributes:
-        tables: See ``pipeline.ranking.top_k.Scoring.of``, with the tables of all other node types, if there are any.
+        tables: See ``pipeline.ranking.scoring.Scoring.of``, with the tables of all other node types, if there are any.
         state: State of the rule and the tasks' own parameters.
         history: One row per epoch.
+        weights: The tasks' weights for single users and items (see ``traced``).
+        tasks: Names of the tasks that these are of.
     """
 
     tables: Mapping[str, Tensor]
     history: list[Row]
     state: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    tasks: Sequence[str] = ()
 
     def best(self) -> Row:
-        """The row of the epoch whose parameters were kept."""
-        return max(self.history, key=lambda row: row[VALIDATION_METRIC])
-
-    def best_epoch(self) -> tuple[int, float]:
-        """Its number, and its NDCG@20 on validation."""
-        return int(self.best()["epoch"]), self.best()[VALIDATION_METRIC]
+        """The row of the epoch whose parameters were kept; without validation it is the last."""
+        validated = [row for row in self.history if VALIDATION_METRIC in row]
+        return max(validated, key=lambda row: row[VALIDATION_METRIC]) if validated else self.history[-1]
 
 
 def learn(
@@ -74,6 +78,8 @@ def learn(
     threads: int = 1,
     task_losses: Mapping[str, PlugIn] | None = None,
     from_batch: Collection[str] = (),
+    stop_after: int | None = None,
+    initial: Mapping[str, Tensor] | None = None,
 ) -> Learned:
     """Train embeddings by a rule.
 
@@ -100,6 +106,8 @@ def learn(
         threads: Number of threads of torch.
         task_losses: Task -> name and options of its own loss.
         from_batch: Side tasks whose examples are about the users and items of the main task's batch.
+        stop_after: The last epoch, if that is before the maximum; the schedules are as if it went on.
+        initial: Where to begin instead of at random (see ``Encoder.start_from``): a warm start.
     """
     make_deterministic(threads)
     chosen = pick_device(device)
@@ -116,9 +124,10 @@ def learn(
         from_batch=from_batch,
         negatives=negatives,
     )
+    components.encoder.start_from(initial or {})
     used = data if components.combiner.uses_side_tasks else data[:1]
     validation = Validation(split, data, used)
-    history = []
+    history, kept = [], {}
     waited = False
     for epoch in train_epochs(
         components.encoder,
@@ -136,14 +145,20 @@ def learn(
         seed=seed,
     ):
         history.append(epoch.row())
+        if epoch.weights is not None:
+            kept[epoch.number] = epoch.weights
         on_epoch(epoch)
+        if epoch.number == stop_after:  # there is no validation then, so that this epoch is what is kept
+            break
         if waited and epoch.is_settled:
             log.info("epoch %d: %s has come to the main task; patience counts from here", epoch.number, rule[0])
         waited = not epoch.is_settled
-    if waited and epochs > 1:
+    if waited and epochs > 1 and stop_after is None:
         what = "all %d epochs are over before %s has come to the main task. Fix: raise train.epochs, or quicken its schedule"
         log.warning(what, epochs, rule[0])
-    return Learned(validation.served(components.tables()), history, components.state())
+    tables = {**validation.served(components.tables()), **_fold_in(loss)}
+    tasks = [task.name for task in components.tasks]
+    return Learned(tables, history, components.state(), traced(kept, components.encoder.nodes), tasks)
 
 
 def learn_exactly(
@@ -156,6 +171,8 @@ def learn_exactly(
     rule: PlugIn = ("single_task", {}),
     device: str = "cpu",
     threads: int = 1,
+    stop_after: int | None = None,
+    initial: Mapping[str, Tensor] | None = None,
 ) -> Learned:
     """Solve for embeddings, where a rule gives the weights of the tasks' normal equations.
 
@@ -168,6 +185,8 @@ def learn_exactly(
         rule: Name and options of the combination rule.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: On a CPU; they change nothing in the result.
+        stop_after: The last sweep, if that is before the solver's own number.
+        initial: Where to begin instead of at random (see ``Solver.start_from``).
     """
     make_deterministic(1)
     name, options = rule
@@ -177,6 +196,7 @@ def learn_exactly(
     make_solver, used = plugins.load("solvers", solver[0]), data if make_rule.uses_side_tasks else data[:1]
     started = time.perf_counter()
     solves: Solver = make_solver(used, seed, machine, **solver[1])
+    solves.start_from(initial or {})
     log.info("solving on %s; tasks: %s", machine.device, ", ".join(solves.tasks))
     for remark in solves.remarks:
         log.info(remark)
@@ -184,13 +204,19 @@ def learn_exactly(
     combiner.set_degrees(solves.degrees())
     set_up = time.perf_counter() - started
     validation = Validation(split, data, used)
-    history = []
+    history, kept = [], {}
     for epoch in train_sweeps(solves, combiner, validation, seed):
         history.append(epoch.row())
+        if epoch.weights is not None:
+            kept[epoch.number] = epoch.weights
         on_epoch(replace(epoch, seconds=epoch.seconds + (set_up if epoch.number == 1 else 0.0)))
+        if epoch.number == stop_after:  # there is no validation then, so that this epoch is what is kept
+            break
     tables = {kind: solves.of(kind).cpu().clone() for kind in solves.nodes.sizes}
     state = {f"rule.{key}": value.cpu().contiguous() for key, value in combiner.state_dict().items()}
-    return Learned(validation.served(tables), history, state)
+    fold_in = solves.fold_in()
+    served = validation.served(tables) | ({} if fold_in is None else {FOLD_IN: fold_in})
+    return Learned(served, history, state, traced(kept, solves.nodes), solves.tasks)
 
 
 def learn_baseline(
@@ -217,6 +243,16 @@ def learn_baseline(
     epoch = Epoch(1, {}, {}, validation.ndcg(tables), seconds=seconds)
     on_epoch(epoch)
     return Learned(validation.served(tables), [epoch.row()])
+
+
+def _fold_in(loss: PlugIn) -> dict[str, Tensor]:
+    """By a softmax of the training's own temperature, where it was trained by one of cosines."""
+    name, options = loss
+    kind = plugins.load("losses", name)
+    temperature = inspect.signature(kind).parameters.get("temperature")
+    if temperature is None or not options.get("normalize", True):
+        return {}
+    return {FOLD_IN: torch.tensor([options.get("temperature", temperature.default)], dtype=torch.float64)}
 
 
 LEARN: Mapping[str, Callable[..., Learned]] = {"combiners": learn, "solvers": learn_exactly, "baselines": learn_baseline}

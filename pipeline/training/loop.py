@@ -49,7 +49,8 @@ def train_epochs(
     """Train, one epoch per iteration; when the iterator ends, ``encoder`` holds the best epoch's parameters.
 
     An epoch passes once over the main task's examples. A side task draws as many per step as the main task does. The loop
-    ends after ``patience`` epochs without a better validation NDCG@20 (see ``EarlyStopping``), or after ``epochs``.
+    ends after ``patience`` epochs without a better validation NDCG@20 (see ``EarlyStopping``), or after ``epochs``. Without
+    validation every epoch is the best so far.
 
     Args:
         encoder: Computes the embeddings; trained in place, on its current device.
@@ -116,12 +117,13 @@ def train_epochs(
         with torch.no_grad():
             embeddings = encoder()
         valid_ndcg = validation.ndcg({USER: embeddings.users, ITEM: losses[0].scoring_vectors(embeddings.items)})
-        if stopping.is_best(number, valid_ndcg):
+        if validation.is_empty or stopping.is_best(number, valid_ndcg):
             best_state = {name: value.clone() for name, value in encoder.state_dict().items()}
         mean_losses = {task.name: value for task, value in zip(tasks, found.mean(0).tolist(), strict=True)}
-        epoch = Epoch(number, mean_losses, telemetry.end_epoch(), valid_ndcg, combiner.is_settled(), seconds)
+        shown, weights = telemetry.end_epoch(), telemetry.weights.end_epoch()
+        epoch = Epoch(number, mean_losses, shown, valid_ndcg, combiner.is_settled(), seconds, weights)
         yield epoch
-        if stopping.is_over(number, is_settled=epoch.is_settled):
+        if not validation.is_empty and stopping.is_over(number, is_settled=epoch.is_settled):
             break
     encoder.load_state_dict(best_state)
 

@@ -6,24 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.artifacts import check_folder, write_json
+from pipeline.integrity import check_folder, write_json
 
 if TYPE_CHECKING:  # who reads a model need not know how it was trained, nor who reads a history wait for torch
     from torch import Tensor
 
     from pipeline.training.learning import Learned
 
-__all__ = ["load_history", "load_tables", "save_learned"]
+__all__ = ["load_history", "load_tables", "load_weights", "save_learned"]
 
 
 def save_learned(folder: Path, learned: "Learned", params: Mapping[str, Any]) -> None:
-    """Write embeddings, state, history, and ``model.json`` with the params and the best epoch."""
+    """Write embeddings, state, weights of tasks, history, and ``model.json`` with params, best epoch and names of the tasks."""
     from safetensors.torch import save
 
-    for file, tensors in (("embeddings", learned.tables), ("state", learned.state)):
+    for file, tensors in (("embeddings", learned.tables), ("state", learned.state), ("weights", learned.weights)):
         (folder / f"{file}.safetensors").write_bytes(save(dict(tensors)))
     pd.DataFrame(learned.history).to_csv(folder / "history.csv", index=False)
-    write_json(folder / "model.json", {"params": params, "best": learned.best()})
+    about = {"params": params, "best": learned.best(), "tasks": list(learned.tasks)}
+    write_json(folder / "model.json", about)
+
+
+def load_weights(folder: Path) -> "dict[str, Tensor]":
+    """The tasks' weights for single users and items."""
+    from safetensors.torch import load_file
+
+    weights: dict[str, Tensor] = load_file(folder / "weights.safetensors")
+    return weights
 
 
 def load_tables(folder: Path) -> "dict[str, Tensor]":

@@ -53,10 +53,11 @@ def train_sweeps(solver: Solver, combiner: Combiner, validation: Validation, see
             telemetry.observe(0, gradients, combined)
         seconds = time.perf_counter() - started
         valid_ndcg = validation.ndcg({kind: solver.of(kind) for kind in (USER, ITEM)})
-        if valid_ndcg > best:
+        if validation.is_empty or valid_ndcg > best:
             best, best_table = valid_ndcg, solver.table.clone()
         of_tasks = dict(zip(solver.tasks, losses.tolist(), strict=True))
-        yield Epoch(number, of_tasks, telemetry.end_epoch(), valid_ndcg, combiner.is_settled(), seconds)
+        shown, kept = telemetry.end_epoch(), telemetry.weights.end_epoch()
+        yield Epoch(number, of_tasks, shown, valid_ndcg, combiner.is_settled(), seconds, kept)
     solver.table.copy_(best_table)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from pipeline.combiners.base import Combined, RowGradients
 from pipeline.data.relation import USER, NodeTypes
 from pipeline.evaluation.activity import ACTIVITY_GROUPS, activity_groups
+from pipeline.training.weight_trace import WeightTrace
 
 __all__ = ["Telemetry"]
 
@@ -31,9 +32,13 @@ class Telemetry:
         nodes: Node types of the stacked table.
         history: Number of training interactions of each user ``[n_users]``.
         device: Device of the gradients.
+
+    Attributes:
+        weights: Of single rows, which it observes in every step.
     """
 
     def __init__(self, tasks: Sequence[str], nodes: NodeTypes, history: Tensor, device: torch.device) -> None:
+        self.weights = WeightTrace(len(tasks), nodes.n_rows, device)
         self._tasks = list(tasks)
         others = [kind for kind in nodes.sizes if kind != USER]
         self._slices = [*ACTIVITY_GROUPS, *others]
@@ -46,6 +51,7 @@ class Telemetry:
     @torch.no_grad()
     def observe(self, step: int, gradients: RowGradients, combined: Combined) -> None:
         """Record one step of the epoch; steps are 0-based."""
+        self.weights.observe(gradients, combined)
         if step % _EVERY:
             return
         present = gradients.present

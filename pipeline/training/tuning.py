@@ -97,12 +97,16 @@ class Search:
     sampler: Sampler = "tpe"
     prune: bool = True
 
-    def run(self, train: Callable[[dict[str, Any], Callable[[Epoch], None]], object]) -> list[Trial]:
+    def run(
+        self,
+        train: Callable[[dict[str, Any], Callable[[Epoch], None]], object],
+        on_trial: Callable[[Trial], None] = lambda _: None,
+    ) -> list[Trial]:
         """Run the missing trials and return all trials.
 
         Args:
             train: Takes values by key path, and what to call as an epoch ends.
-
+            on_trial: Called as a trial ends, and first for each of those that were there.
         """
         points = self._points() if self.sampler == "grid" else []
         n_trials = min(self.n_trials, len(points)) if points else self.n_trials
@@ -137,14 +141,16 @@ class Search:
                 return 0.0
             return best
 
+        for trial in study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]:
+            on_trial(_ended(trial))
         while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < n_trials:
             if points and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
                 study.enqueue_trial(points[done])
             # One seed per trial, so that an interrupted search gives the same result as an uninterrupted one.
             study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=self.seed + done)
-            study.optimize(objective, n_trials=1)
+            study.optimize(objective, n_trials=1, callbacks=[lambda _, trial: on_trial(_ended(trial))])
         trials = study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]
-        return [Trial(t.number, t.user_attrs["values"], state_of(t), dict(t.intermediate_values)) for t in trials]
+        return [_ended(trial) for trial in trials]
 
     def _points(self) -> list[dict[str, Any]]:
         """The points of the grid; ``start`` is the first if it is one of them."""
@@ -153,6 +159,10 @@ class Search:
         order = numpy_generator(self.seed, "grid").permutation(len(points))
         points = [points[place] for place in order]
         return sorted(points, key=lambda point: point != dict(self.start))
+
+
+def _ended(trial: optuna.trial.FrozenTrial) -> Trial:
+    return Trial(trial.number, trial.user_attrs["values"], state_of(trial), dict(trial.intermediate_values))
 
 
 def _suggest(trial: optuna.Trial, key: str, of: Range | Choices) -> Any:

@@ -1,5 +1,6 @@
 """The validation of what has been learned so far: by it epochs and settings are chosen, for all methods alike."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
@@ -11,7 +12,8 @@ from pipeline.evaluation.evaluator import per_user, rank
 from pipeline.metric_names import VALIDATION_CUTOFF
 from pipeline.metrics.ndcg import ndcg
 from pipeline.ranking.cold_start import ColdStart
-from pipeline.ranking.top_k import ItemLists, Scoring
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.scoring import Scoring
 
 __all__ = ["Validation"]
 
@@ -26,11 +28,13 @@ class Validation:
 
     Attributes:
         seen: Training items of every user.
+        is_empty: Whether there is nothing to validate by.
     """
 
     def __init__(self, split: Split, data: Sequence[TaskData] = (), learned: Sequence[TaskData] | None = None) -> None:
         self.seen = ItemLists.of([split.train], split.n_users, split.n_items)
         self._relevant = ItemLists.of([split.valid], split.n_users, split.n_items)
+        self.is_empty = split.valid.empty
         used = [split.train_relation(), *_relations(data if learned is None else learned)]
         self._cold = ColdStart(self.seen, _relations(data[1:]), used)
 
@@ -39,7 +43,9 @@ class Validation:
         return self._cold.fill(tables)
 
     def ndcg(self, tables: Mapping[str, Tensor]) -> float:
-        """NDCG@20 of the tables that rank, as they are served."""
+        """NDCG@20 of the tables that rank, as they are served; NaN if there is nothing to validate by."""
+        if self.is_empty:
+            return math.nan
         ranking = rank(Scoring.of(self.served(tables), self.seen), self.seen, self._relevant, VALIDATION_CUTOFF)
         return float(per_user(ranking, {"ndcg": ndcg}, [VALIDATION_CUTOFF])[f"ndcg@{VALIDATION_CUTOFF}"].mean())
 

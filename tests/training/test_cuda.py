@@ -8,7 +8,7 @@ import torch
 from pipeline import plugins
 from pipeline.data.relation import ITEM, USER
 from pipeline.evaluation.evaluator import rank
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 from pipeline.solvers.base import Machine
 from pipeline.solvers.ials import IALS
 from pipeline.training.components import Components, build

@@ -9,7 +9,8 @@ from pipeline.data.examples import Examples
 from pipeline.data.relation import ITEM, Relation
 from pipeline.errors import DivergedError, MachineError
 from pipeline.losses.bpr import BPR
-from pipeline.ranking.top_k import ItemLists, top_k
+from pipeline.ranking.item_lists import ItemLists
+from pipeline.ranking.top_k import top_k
 from pipeline.tasks._triplets import TripletSampler
 from pipeline.tasks.base import Draw, Negatives
 from pipeline.training.components import Components, build

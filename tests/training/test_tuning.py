@@ -3,7 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from pipeline.config.layers import write_tuned
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import before_search, search_name, space_of, stages_of, start_values
 from pipeline.errors import DivergedError
@@ -135,12 +137,26 @@ def test_a_grid_is_walked_from_the_start_in_random_order_none_twice_and_goes_on(
     assert again.seen == training.seen, "the same order, however often it was interrupted"
 
 
-def test_a_grid_that_an_override_was_written_for_goes_on_in_its_order(tmp_path: Path) -> None:
+def grid_config(folder: Path, tuned: dict[str, Any] | None = None, method: str = "cagrad") -> RunConfig:
+    """GRID without what was found for it; or with what a search has found now."""
+    yaml = YAML(typ="safe", pure=True)
+    content = {**yaml.load(GRID), "settings": "tuned"}
+    found = content.pop("overrides")["office"]
+    content["overrides"] = {"office": {key: of for key, of in found.items() if key != "methods"}}
+    folder.mkdir()
+    yaml.dump(content, folder / "params.yaml")
+    config = read_config(folder / "params.yaml")
+    if tuned:
+        write_tuned(config.settings_file("office", method), tuned, "Found.")
+    return config
+
+
+def test_a_grid_that_was_searched_goes_on_in_its_order(tmp_path: Path) -> None:
     """What the first search has found is not the start of the second."""
-    config = read_config(GRID)
-    written = config.with_changes("office", "cagrad", {"train": {"lr": 0.1, "weight_decay": 1e-8}})
-    starts = [start_values(before_search(of, "office", "cagrad"), "office", "cagrad") for of in (config, written)]
-    assert starts[0] == starts[1] == {"train.lr": 0.01, "train.weight_decay": 1e-4}
+    configs = [grid_config(tmp_path / "a"), grid_config(tmp_path / "b", {"train": {"lr": 0.1, "weight_decay": 1e-8}})]
+    starts = [start_values(before_search(of, "office", "cagrad"), "office", "cagrad") for of in configs]
+    assert starts[0] == starts[1]
+    assert set(starts[0]) == {"train.lr", "train.weight_decay"}
 
 
 @pytest.mark.parametrize(("settled", "prune", "ends"), [(False, True, 12), (True, True, 10), (True, False, 12)])
@@ -168,13 +184,14 @@ def test_stages_share_the_trials_and_a_method_without_options_has_one() -> None:
     assert [n for _, n in stages_of(CONFIG, "pmtrec")] == [CONFIG.tune.trials]
 
 
-def test_a_stage_is_another_search_where_other_stages_have_other_values() -> None:
+def test_a_stage_is_another_search_where_other_stages_have_other_values(tmp_path: Path) -> None:
     config = read_config(GRID)
     (first, _), (second, _) = stages_of(config, "pmtrec")
     found = {"train.lr": 0.01, "train.weight_decay": 1e-4}
     names = {search_name(config, "office", "pmtrec", "data", second, found | {"train.lr": lr}) for lr in (0.01, 0.05)}
     assert len(names) == 2
-    written = config.with_changes("office", "pmtrec", {"train": {"lr": 0.5}, "combiners": {"pmtrec": {"alpha": 1.2}}})
+    tuned: dict[str, Any] = {"train": {"lr": 0.5}, "combiners": {"pmtrec": {"alpha": 1.2}}}
+    config, written = grid_config(tmp_path / "a"), grid_config(tmp_path / "b", tuned, "pmtrec")
     for space in (first, second):
         before, after = (
             search_name(before_search(of, "office", "pmtrec"), "office", "pmtrec", "data", space, {})

@@ -10,6 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from pipeline.evaluation.activity import ACTIVITY_GROUPS
 from pipeline.metric_names import SECONDS, VALIDATION_METRIC
+from pipeline.reports.colours import colour
 
 __all__ = [
     "plot_leader_board",
@@ -36,12 +37,11 @@ def plot_leader_board(board: pd.DataFrame, metric: str) -> Figure:
     for axes, (dataset, rows) in zip(figure.axes, panels, strict=True):
         worst_first = rows.iloc[::-1]
         spread = worst_first[f"{metric} sd"]
-        colours = [f"C{sorted(board['method'].unique()).index(method)}" for method in worst_first["method"]]
         axes.barh(
             worst_first["method"],
             worst_first[metric],
             xerr=None if spread.isna().all() else spread,
-            color=colours,
+            color=[colour(method) for method in worst_first["method"]],
             capsize=3,
         )
         for place, value in enumerate(worst_first[metric]):
@@ -63,7 +63,7 @@ def plot_improvements(gains: pd.DataFrame, method: str, metric: str) -> Figure:
     for axes, (dataset, rows) in zip(figure.axes, panels, strict=False):
         names = [f"{row['kind']}: {row['slice']} ({row['n']:,} {row['over']})" for row in rows.to_dict("records")]
         error = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
-        axes.errorbar(rows["difference"], names, xerr=error, fmt="o", capsize=3)
+        axes.errorbar(rows["difference"], names, xerr=error, fmt="o", capsize=3, color=colour(method))
         axes.axvline(0, color="black", lw=0.8)
         axes.invert_yaxis()
         axes.set_title(f"{dataset}: {method} - best baseline")
@@ -121,7 +121,8 @@ def plot_run(history: pd.DataFrame, title: str) -> Figure:
     figure = _figure(4, columns=2)
     validation, losses, weights, cosines = figure.axes
     tasks = _tasks(history)
-    validation.plot(history["epoch"], history[VALIDATION_METRIC], color="black")
+    if VALIDATION_METRIC in history:  # not of a training on all interactions
+        validation.plot(history["epoch"], history[VALIDATION_METRIC], color="black")
     for number, task in enumerate(tasks):
         losses.plot(history["epoch"], history[f"train/loss/{task}"], color=f"C{number}", label=task)
     _draw_by_slice(weights, history, "weight")
@@ -142,15 +143,14 @@ def _curves(
 ) -> Figure:
     """One panel per data set, a colour per method, a line per run (a dot if it has one epoch)."""
     datasets = list(dict.fromkeys(dataset for dataset, _, _ in keys))
-    methods = sorted({method for _, method, _ in keys})
     figure = _figure(len(datasets))
     for axes, dataset in zip(figure.axes, datasets, strict=True):
         named = set()
         for (of_dataset, method, _), (x, y) in curves.items():
             if of_dataset == dataset:
-                name, colour = None if method in named else method, f"C{methods.index(method)}"
+                name = None if method in named else method
                 named.add(method)
-                axes.plot(x, y, color=colour, label=name, lw=1.2, marker="o" if len(x) == 1 else None)
+                axes.plot(x, y, color=colour(method), label=name, lw=1.2, marker="o" if len(x) == 1 else None)
         axes.set_title(dataset)
         _finish(axes, label, over)
     return figure

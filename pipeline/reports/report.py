@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artifacts import write_json
+from pipeline.integrity import write_json
 from pipeline.reports.cost_table import costs
+from pipeline.reports.html import to_html
 from pipeline.reports.improvements import improvements_by_item_group, improvements_by_user_group
 from pipeline.reports.leaderboard import Result, leader_board
 from pipeline.reports.markdown import to_markdown
+from pipeline.reports.plot_data import board_table, curves_table, with_colours
 from pipeline.reports.plots import plot_improvements, plot_leader_board, plot_quality, plot_validation, plot_weights
 
 __all__ = ["write_report"]
@@ -55,19 +57,21 @@ def write_report(
     (folder / "leaderboard.md").write_text(to_markdown(board, names, metric), encoding="utf-8")
     board.to_csv(folder / "leaderboard.csv", index=False)
     board.to_json(folder / "leaderboard.json", orient="records", indent=2)
-    # One file per method, because DVC shows metrics as a table with one row per file.
+    headline: dict[str, dict[str, float]] = {}  # one number per method, so that `dvc exp show` stays readable
     for row in board.to_dict("records"):
-        (folder / "leaderboard" / row["dataset"]).mkdir(parents=True, exist_ok=True)
-        known = {name: row[name] for name in names if pd.notna(row[name])}
-        write_json(folder / "leaderboard" / row["dataset"] / f"{row['method']}.json", known)
+        headline.setdefault(row["dataset"], {})[row["method"]] = row[metric]
+    write_json(folder / "metrics.json", headline)
     tables = [improvements_by_item_group(results, best, int(metric.partition("@")[2]))]
     if metric in results[0].per_user:
         tables.insert(0, improvements_by_user_group(results, best, metric, groups))
     improvements = pd.concat(tables)
-    improvements.to_csv(folder / "improvements.csv", index=False)
+    with_colours(improvements).to_csv(folder / "improvements.csv", index=False)
     plot_improvements(improvements, method, metric).savefig(folder / "improvements.png")
     plot_leader_board(board, metric).savefig(folder / "leaderboard.png")
     plot_validation(histories).savefig(folder / "validation.png")
     plot_quality(histories, measured).savefig(folder / "quality_time.png")
     plot_weights(histories, method).savefig(folder / "weights.png")
+    curves_table(histories).to_csv(folder / "curves.csv", index=False)
+    board_table(results, metric, lower_is_better=lower_is_better).to_csv(folder / "board.csv", index=False)
+    (folder / "report.html").write_text(to_html(board, names, metric, folder), encoding="utf-8")
     return board

@@ -4,19 +4,30 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.artifacts import dvc_hash, new_folder
-from pipeline.errors import MachineError
+from pipeline.errors import MachineError, PmtrecError
+from pipeline.integrity import dvc_hash
+from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.tracking.packaging import save_packaged, served_code
 from pipeline.tracking.provenance import Training
-from pipeline.tracking.run import EPOCHS_PER_CALL, MODEL, create_run, end_orphans, find_run, history_metrics
-from pipeline.tracking.store import connect, experiment_of, first_line
+from pipeline.tracking.run import (
+    BEST_EPOCH,
+    BEST_VALID,
+    EPOCHS_PER_CALL,
+    MODEL,
+    create_run,
+    end_orphans,
+    find_run,
+    history_metrics,
+)
+from pipeline.tracking.store import connect, experiment_of, first_line, without_secret
 
 if TYPE_CHECKING:  # most runs are complete already, and need neither
     from mlflow import MlflowClient
@@ -24,13 +35,15 @@ if TYPE_CHECKING:  # most runs are complete already, and need neither
 
     from pipeline.ranking.recommender import Recommender
 
-__all__ = ["Trained", "complete_run"]
+__all__ = ["Trained", "complete_run", "model_of", "tracked"]
 
 # Tags of a run.
 RESULT = "pmtrec.result"  # DVC's hash of its current evaluation
 RESTORED = "pmtrec.restored"  # the run was recreated from files
-_PACKAGED = "pmtrec.packaged"  # hash of the model that was packaged
+_PACKAGED = "pmtrec.packaged"  # hash of the model that was packaged, and of the code it was packaged with
 _ATTACHED = "pmtrec.attached"  # hash of what was attached
+_LOGGED = "pmtrec.logged_model"  # id of the packaged model
+_NOTE = "mlflow.note.content"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,84 +53,106 @@ class Trained:
     Attributes:
         training: Identifies the run.
         history: Gives a row per epoch.
-        result: Folder of the evaluation.
+        result: Folder of the evaluation; ``None`` for a training on all interactions, which has none.
         metrics: Of the evaluation, ``<name>@<k>`` -> value.
         recommender: Gives what is packaged.
+        card: Model card.
         texts: Files to attach: name -> content.
         plot: Writes the plot of the training to a path.
     """
 
     training: Training
     history: Callable[[], pd.DataFrame]
-    result: Path
+    result: Path | None
     metrics: Mapping[str, float]
     recommender: "Callable[[], Recommender]"
+    card: str
     texts: Mapping[str, str]
     plot: Callable[[Path], None]
 
 
-def complete_run(trained: Trained) -> str:
-    """Bring the run of a model up to date: its evaluation, its packaged model, its attachments.
+@contextmanager
+def tracked() -> Iterator["MlflowClient"]:
+    """A client for a piece of work that needs the tracking store.
+
+    Raises:
+        MachineError: If the tracking server or database cannot be used.
+    """
+    try:
+        yield connect()
+    except (PmtrecError, LookupError, TypeError, AttributeError):  # what a user can mend says so; the others are our own
+        raise
+    except Exception as error:
+        remote = os.environ.get("MLFLOW_TRACKING_URI")
+        fix = f"make sure that {without_secret(remote or 'mlflow.db')} is accessible, then run dvc repro; nothing is retrained"
+        raise MachineError(f"mlflow: {first_line(error)}. Fix: {fix}") from error
+
+
+def complete_run(client: "MlflowClient", trained: Trained) -> str:
+    """Bring the run of a model up to date: its packaged model, its evaluation, its attachments.
 
     The run is found by the hash of the model; where there is none, one is made from history and params and marked as
     restored. Doing it twice changes nothing.
 
     Returns:
         The run's id.
-
-    Raises:
-        MachineError: If the tracking server or database cannot be used.
     """
-    try:
-        client = connect()
-        run = _find_or_restore(client, trained.training, trained.history)
-        run_id, tags = str(run.info.run_id), run.data.tags
-        with tempfile.TemporaryDirectory() as scratch:
-            if tags.get(_PACKAGED) != tags[MODEL]:
-                recommender = trained.recommender()
-                with new_folder(Path(scratch, "recommender")) as packaged:
-                    recommender.save(packaged)
-                _log_model(client, Path(scratch, "recommender"), str(recommender.user_ids.index[0]), run_id)
-                client.set_tag(run_id, _PACKAGED, tags[MODEL])
-            if tags.get(RESULT) != (found := dvc_hash(trained.result)):
-                _log_evaluation(client, run, trained.metrics)
-                client.set_tag(run_id, RESULT, found)
-            if tags.get(_ATTACHED) != (attached := _digest(trained.texts)):
-                folder = Path(scratch, "attached")
-                folder.mkdir()
-                trained.plot(folder / "training.png")
-                for name, text in trained.texts.items():
-                    (folder / name).write_text(text, encoding="utf-8")
-                client.log_artifacts(run_id, str(folder))
-                client.set_tag(run_id, _ATTACHED, attached)
-    except Exception as error:
-        remote = os.environ.get("MLFLOW_TRACKING_URI")
-        fix = f"make sure that {remote or 'mlflow.db'} is accessible, then run dvc repro; nothing is retrained"
-        raise MachineError(f"mlflow: {first_line(error)}. Fix: {fix}") from error
+    run = _find_or_restore(client, trained)
+    run_id, tags = str(run.info.run_id), run.data.tags
+    with tempfile.TemporaryDirectory() as scratch:
+        if tags.get(_PACKAGED) != (packaged := f"{tags[MODEL]} {served_code()}"):
+            model_id = _log_model(client, run, trained, Path(scratch, "model"))
+            client.set_tag(run_id, _LOGGED, model_id)
+            client.set_tag(run_id, _PACKAGED, packaged)
+            tags = {**tags, _LOGGED: model_id}
+        if trained.result is not None and tags.get(RESULT) != (found := dvc_hash(trained.result)):
+            _log_evaluation(client, run, tags[_LOGGED], trained)
+            client.set_tag(run_id, RESULT, found)
+        if tags.get(_ATTACHED) != (attached := _digest({**trained.texts, "card": trained.card})):
+            folder = Path(scratch, "attached")
+            folder.mkdir()
+            trained.plot(folder / "training.png")
+            trained.history().to_csv(folder / "history.csv", index=False)
+            for name, text in trained.texts.items():
+                (folder / name).write_text(text, encoding="utf-8")
+            client.log_artifacts(run_id, str(folder))
+            client.set_logged_model_tags(tags[_LOGGED], {_NOTE: trained.card})
+            client.set_tag(run_id, _ATTACHED, attached)
     return run_id
+
+
+def model_of(client: "MlflowClient", run_id: str) -> str:
+    """Id of the model of a completed run."""
+    return str(client.get_run(run_id).data.tags[_LOGGED])
 
 
 def _digest(texts: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in sorted(texts.items())).encode()).hexdigest()
 
 
-def _find_or_restore(client: "MlflowClient", training: Training, history: Callable[[], pd.DataFrame]) -> "Run":
+def _find_or_restore(client: "MlflowClient", trained: Trained) -> "Run":
+    training = trained.training
     made, experiment_id = dvc_hash(training.model), experiment_of(client, training.dataset)
-    end_orphans(client, experiment_id, training.name)
-    if run := find_run(client, experiment_id, training.name, made):
+    end_orphans(client, experiment_id, training.key)
+    if run := find_run(client, experiment_id, training.key, made):
         return run
     run_id = create_run(client, experiment_id, training)
-    rows = history()
+    rows = trained.history()
+    if VALIDATION_METRIC in rows:
+        best = rows[VALIDATION_METRIC].cummax()
+        epochs = rows["epoch"].where(best > best.shift(fill_value=-1.0)).ffill()
+        rows = pd.concat([pd.DataFrame({BEST_VALID: best, BEST_EPOCH: epochs}), rows], axis=1)
     for start in range(0, len(rows), EPOCHS_PER_CALL):
         client.log_batch(run_id, metrics=history_metrics(rows[start : start + EPOCHS_PER_CALL]))
-    client.set_tag(run_id, RESTORED, "true")
+    if training.seed is not None:  # a training on everything is never seen live, so it is not restored either
+        client.set_tag(run_id, RESTORED, "true")
     client.set_tag(run_id, MODEL, made)
     client.set_terminated(run_id, "FINISHED")
     return client.get_run(run_id)
 
 
-def _log_evaluation(client: "MlflowClient", run: "Run", metrics: Mapping[str, float]) -> None:
-    """Log the test metrics, each evaluation at a new step.
+def _log_evaluation(client: "MlflowClient", run: "Run", model_id: str, trained: Trained) -> None:
+    """Log the test metrics, each evaluation at a new step, for the run and for its model.
 
     MLflow keeps the last value of each metric forever, so metrics that this evaluation no longer contains are set to NaN.
     """
@@ -125,35 +160,33 @@ def _log_evaluation(client: "MlflowClient", run: "Run", metrics: Mapping[str, fl
 
     run_id, known = run.info.run_id, [name for name in run.data.metrics if name.startswith("test/")]
     step = max((m.step for name in known for m in client.get_metric_history(run_id, name)), default=-1) + 1
-    current = {"test/" + name.replace("@", "_at_"): value for name, value in metrics.items()}
+    best = {name: value for name, value in run.data.metrics.items() if name.startswith("best/")}
+    current = {"test/" + name.replace("@", "_at_"): value for name, value in trained.metrics.items()}
     values = dict.fromkeys(known, float("nan")) | current
-    client.log_batch(run_id, metrics=[Metric(name, value, time.time_ns() // 10**6, step) for name, value in values.items()])
+    data = next(given.dataset for given in (run.inputs.dataset_inputs if run.inputs else []))
+    now = time.time_ns() // 10**6
+    linked = {"model_id": model_id, "dataset_name": data.name, "dataset_digest": data.digest, "run_id": run_id}
+    last = len(trained.history())  # the best so far at the last epoch is the best
+    metrics = [Metric(name, value, now, last, **linked) for name, value in best.items()]
+    client.log_batch(run_id, metrics=metrics + [Metric(name, value, now, step, **linked) for name, value in values.items()])
 
 
-def _log_model(client: "MlflowClient", recommender: Path, example_user: str, run_id: str) -> None:
-    """Package the recommender as a pyfunc: weights in safetensors and our code, no pickle."""
-    import mlflow
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+def _log_model(client: "MlflowClient", run: "Run", trained: Trained, folder: Path) -> str:
+    """Package the recommender and log it to the run: its id."""
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
 
-    from pipeline.ranking.recommender import ANSWER, REQUIREMENTS
-
-    # Model.log accepts no client, and would log the model to the default experiment.
-    mlflow.set_tracking_uri(client.tracking_uri)
-    mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
-    Model.log(
-        artifact_path=None,
-        name="recommender",
-        flavor=mlflow.pyfunc,
-        run_id=run_id,
-        loader_module="pipeline.ranking.recommender",
-        data_path=str(recommender),
-        code_paths=[str(Path(__file__).parents[1])],
-        signature=ModelSignature(
-            inputs=Schema([ColSpec(DataType.string, "user_id")]),
-            outputs=Schema([ColSpec(DataType[kind], column) for column, kind in ANSWER.items()]),
-            params=ParamSchema([ParamSpec("k", DataType.long, 10)]),
-        ),
-        input_example=pd.DataFrame({"user_id": [example_user]}),
-        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", *REQUIREMENTS)],
+    training, run_id = trained.training, str(run.info.run_id)
+    name = training.key.replace("/", "-")
+    params = {key: str(value) for key, value in training.params.items()}
+    logged = client.create_logged_model(
+        run.info.experiment_id, name=name, source_run_id=run_id, params=params, model_type="recommender"
     )
+    described: Any = Model(
+        artifact_path=logged.artifact_location, model_uuid=logged.model_id, run_id=run_id, model_id=logged.model_id
+    )
+    save_packaged(trained.recommender(), folder, model=described)
+    client.log_model_artifacts(logged.model_id, str(folder))
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    client.finalize_logged_model(logged.model_id, "READY")
+    return str(logged.model_id)

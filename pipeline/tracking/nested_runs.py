@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.artifacts import dvc_hash
-from pipeline.metric_names import PEAK_MEMORY, SECONDS, VALIDATION_METRIC
+from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.tracking.provenance import source_tags
 from pipeline.tracking.run import MODEL
 from pipeline.tracking.store import connect, experiment_of, first_line
@@ -21,11 +20,9 @@ from pipeline.tracking.store import connect, experiment_of, first_line
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["costs_of", "log_comparison", "log_search"]
+__all__ = ["log_comparison", "log_search"]
 
 log = logging.getLogger(__name__)
-
-Key = tuple[str, str, int]  # data set, method, seed
 
 _PARENT = "mlflow.parentRunId"
 _STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "DIVERGED": "FAILED"}  # of a trial
@@ -69,52 +66,35 @@ def log_search(
         client.set_terminated(parent, "FINISHED")
 
 
-def log_comparison(models: Mapping[Key, Path], board: pd.DataFrame, metric: str, report: Path) -> None:
-    """For each data set a run ``comparison`` with the report, and below it the runs of the trainings compared.
+def log_comparison(
+    models: Mapping[str, Sequence[str]], board: pd.DataFrame, metric: str, words: Mapping[str, str], report: Path
+) -> None:
+    """For each data set one run ``comparison``: it is brought up to date, and stands above the trainings compared.
 
     Args:
-        models: (data set, method, seed) -> folder of the training.
+        models: Data set -> hashes of the models.
         board: The leader board.
-        metric: Of the board, which the run gets for each method.
+        metric: Of the board, which the run gets for each method; NaN for one that is compared no longer.
+        words: Data set -> what its run says, in Markdown; the first line is seen first.
         report: Folder to attach.
     """
     with _tolerant():
         client = connect()
-        for dataset in dict.fromkeys(dataset for dataset, _, _ in models):
+        for dataset, made in models.items():
             rows = board[board["dataset"] == dataset]
-            parent = _parent(client, dataset, "comparison", dvc_hash(report))
-            for name, value in zip(rows["method"], rows[metric], strict=True):
-                client.log_metric(parent, name.replace("@", "_at_"), value)
+            parent = _parent(client, dataset, "comparison", dataset)
+            client.update_run(parent, status="RUNNING")
+            now = {f"{metric.replace('@', '_at_')}/{name}": of for name, of in zip(rows["method"], rows[metric], strict=True)}
+            for name in {*client.get_run(parent).data.metrics, *now}:
+                client.log_metric(parent, name, now.get(name, float("nan")))
+            client.set_tag(parent, "mlflow.note.content", words[dataset])
             client.log_artifacts(parent, str(report))
-            made = {dvc_hash(model) for key, model in models.items() if key[0] == dataset}
             for run in client.search_runs([experiment_of(client, dataset)], max_results=50_000):
                 if run.data.tags.get(MODEL) in made:
                     client.set_tag(run.info.run_id, _PARENT, parent)
+                elif run.data.tags.get(_PARENT) == parent:
+                    client.delete_tag(run.info.run_id, _PARENT)
             client.set_terminated(parent, "FINISHED")
-
-
-def costs_of(models: Mapping[Key, Path]) -> dict[Key, pd.DataFrame]:
-    """What trainings have cost, by epoch, of those whose run MLflow has seen live.
-
-    Args:
-        models: (data set, method, seed) -> folder of the training.
-
-    Returns:
-        Tables with the columns ``SECONDS`` and ``PEAK_MEMORY``; index: epoch.
-    """
-    found: dict[Key, pd.DataFrame] = {}
-    with _tolerant():
-        client = connect()
-        for dataset in dict.fromkeys(dataset for dataset, _, _ in models):
-            runs = client.search_runs([experiment_of(client, dataset)], max_results=50_000)
-            of_model = {run.data.tags[MODEL]: run.info.run_id for run in runs if MODEL in run.data.tags}
-            for key, model in models.items():
-                if key[0] == dataset and (run_id := of_model.get(dvc_hash(model))):
-                    histories = {name: client.get_metric_history(run_id, name) for name in (SECONDS, PEAK_MEMORY)}
-                    columns = {name: {metric.step: metric.value for metric in of} for name, of in histories.items()}
-                    if columns[SECONDS]:
-                        found[key] = pd.DataFrame(columns, dtype=float)
-    return found
 
 
 def _parent(client: "MlflowClient", dataset: str, name: str, content: str) -> str:
@@ -127,7 +107,7 @@ def _parent(client: "MlflowClient", dataset: str, name: str, content: str) -> st
 def _create(client: "MlflowClient", dataset: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
     from mlflow.entities import Param
 
-    source = "stages/compare.py" if name == "comparison" else "stages/tune.py"
+    source = "stages/compare.py" if name == "comparison" else "pmtrec tune"
     tags = {**source_tags(), "mlflow.source.name": source, **tags}
     run_id = str(client.create_run(experiment_of(client, dataset), run_name=name, tags=tags).info.run_id)
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])

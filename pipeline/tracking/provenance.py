@@ -22,17 +22,31 @@ class Training:
 
     Attributes:
         dataset: Name of the data set; the experiment is ``pmtrec-<dataset>``.
-        name: Name of the run: ``<dataset>/<method>/<seed>``.
+        method: Name of the method.
+        seed: Of the training; ``None`` for a training on all interactions.
         params: Key path -> value.
         inputs: Name -> path of an input of the training.
         model: The folder that the training writes.
     """
 
     dataset: str
-    name: str
+    method: str
+    seed: int | None
     params: Mapping[str, Any]
     inputs: Mapping[str, Path]
     model: Path
+
+    @property
+    def key(self) -> str:
+        """What identifies the training, whatever its run is called: ``<dataset>/<method>/<seed>``."""
+        return f"{self.dataset}/{self.method}/{'refit' if self.seed is None else self.seed}"
+
+    @property
+    def title(self) -> str:
+        """Name of its run: method first, then the seed, and the DVC experiment where it is part of one."""
+        experiment = os.environ.get("DVC_EXP_NAME", "")
+        what = "refit" if self.seed is None else f"seed {self.seed}"
+        return f"{self.method} {what}{f' ({experiment})' if experiment else ''}"
 
 
 def source_tags() -> dict[str, str]:

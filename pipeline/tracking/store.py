@@ -3,18 +3,31 @@
 Only this room imports MLflow, and late: it takes a second or more.
 """
 
-import fcntl
+import json
 import logging
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["connect", "experiment_of", "first_line"]
+__all__ = ["connect", "deep_link", "experiment_name", "experiment_of", "experiments", "first_line", "without_secret"]
+
+_VIEW = "pmtrec"  # of the runs, which the deep link opens
+_COLUMNS = ["attributes.`Models`", "params.`method`", "params.`seed`"]
+_COLUMNS += [f"metrics.`{name}`" for name in ("best/valid_ndcg_at_20", "test/ndcg_at_20", "best/epoch", "cost/seconds")]
+
+
+_DESCRIPTION = """Trainings on {dataset}: the run `comparison` has the leader board; a run's model is the one of its best epoch.
+
+- `best/valid_ndcg_at_20` decides on epochs, settings and what is served; `test/...` is the test part, which decides on nothing.
+- The registered model `pmtrec-{dataset}`, alias `champion`, is the best method trained once more on all interactions.
+- If you see no runs here, choose "Model training" at the top left.
+"""
 
 
 def connect() -> "MlflowClient":
@@ -22,12 +35,15 @@ def connect() -> "MlflowClient":
     # By default, each call to an unreachable server blocks for minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow  # takes seconds, so imported only when something is logged
 
-    for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "urllib3" else logging.WARNING)
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root() / 'mlflow.db'}"
-    with _first_use():
+    database = _root() / "mlflow.db"
+    is_there = uri != f"sqlite:///{database}" or (database.is_file() and database.stat().st_size > 0)
+    with nullcontext() if is_there else _first_use():  # who only reads needs no right to write
         client = mlflow.MlflowClient(uri)
         client.search_experiments(max_results=1)
     return client
@@ -36,6 +52,8 @@ def connect() -> "MlflowClient":
 @contextmanager
 def _first_use() -> Iterator[None]:
     """Serialise first use: concurrent processes would crash while creating the tables or an experiment."""
+    import fcntl  # a model is served where there is none
+
     with (_root() / ".mlflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -48,7 +66,7 @@ def _root() -> Path:
 
 def experiment_of(client: "MlflowClient", dataset: str) -> str:
     """Id of the experiment of a data set, which is created on first use."""
-    name = f"pmtrec-{dataset}"
+    name = experiment_name(dataset)
     with _first_use():
         if found := client.get_experiment_by_name(name):
             if found.lifecycle_stage == "deleted":  # by hand in the UI; its name stays reserved
@@ -56,10 +74,36 @@ def experiment_of(client: "MlflowClient", dataset: str) -> str:
             return str(found.experiment_id)
         # A server decides where artifacts go; a bare database would put them into the current folder, whatever that is.
         beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
-        # This kind makes the UI show its pages for model training instead of those for language models.
-        return str(client.create_experiment(name, beside, {"mlflow.experimentKind": "custom_model_development"}))
+        view = {"selectedColumns": _COLUMNS, "orderByKey": "metrics.`best/valid_ndcg_at_20`", "orderByAsc": False}
+        view |= {"columnOrder": [], "runsExpanded": {}}
+        tags = {
+            "mlflow.experimentKind": "custom_model_development",
+            f"mlflow.sharedViewState.{_VIEW}": json.dumps(view),
+            "mlflow.note.content": _DESCRIPTION.format(dataset=dataset),
+        }
+        return str(client.create_experiment(name, beside, tags))
+
+
+def experiment_name(dataset: str) -> str:
+    """Of a data set; its registered model has the same name."""
+    return f"pmtrec-{dataset}"
+
+
+def experiments(client: "MlflowClient") -> dict[str, str]:
+    """Name -> id of the experiments of data sets."""
+    return {e.name: str(e.experiment_id) for e in client.search_experiments() if e.name.startswith(experiment_name(""))}
+
+
+def deep_link(server: str, experiment_id: str) -> str:
+    """Address of the runs of an experiment in the view for training: MLflow's own first page is for language models."""
+    return f"{server}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
+
+
+def without_secret(text: str) -> str:
+    """A text whose addresses have no user and no password."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def first_line(error: Exception) -> str:
     """The first line of an error message; those of MLflow can be very long."""
-    return (str(error) or type(error).__name__).splitlines()[0][:300]
+    return without_secret((str(error) or type(error).__name__).splitlines()[0][:300]).rstrip(".")

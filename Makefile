@@ -15,10 +15,10 @@ export THP_MEM_ALLOC_ENABLE := 1
 repro: install
 	@echo "== dvc repro: download, preprocess, train, evaluate, compare (see params.yaml)"
 	dvc repro
-	@echo "== done: leader board in reports/leaderboard.md; 'make ui' shows the runs in MLflow"
+	pmtrec compare
 
 inspect: install
-	python -m stages.inspect_data --params params.yaml
+	pmtrec inspect
 
 test: install
 	@echo "== fast tests"
@@ -36,6 +36,7 @@ bench: install .venv-peers/.installed
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.steps --tasks data/tasks/$(DATASET) >docs/benchmarks/steps.md
 	OMP_NUM_THREADS=1 python -m tests.benchmarks.peers --processed data/processed/$(DATASET) --tasks data/tasks/$(DATASET) \
 		--peers .venv-peers/bin/python >docs/benchmarks/peers.md
+	python -m tests.benchmarks.serving --peers .venv-peers/bin/python >docs/benchmarks/serving.md
 
 # Runs the stages before training on 20 million generated interactions: a few minutes, 2 GB of disk.
 bench-scale: install
@@ -59,14 +60,11 @@ lint: install
 	mypy
 
 ui: install
-	@echo "== MLflow UI on http://127.0.0.1:5000 (this machine only, no password); stop it with Ctrl+C"
-	@case "$$MLFLOW_TRACKING_URI" in http*) echo "runs are on a server: open $$MLFLOW_TRACKING_URI"; exit 1;; esac
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
-		--backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+	pmtrec ui
 
 lock: install
 	@echo "== writing requirements.lock from pyproject.toml"
-	pip-compile --quiet --strip-extras --extra dev --extra docs --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
+	pip-compile --quiet --strip-extras --extra dev --extra docs --extra index --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
 	@# Any build of the pinned torch will do, so the local version of a CPU build does not belong in the lock file.
 	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock

@@ -26,11 +26,16 @@ NEUTRAL = (
     "pipeline.errors",
     "pipeline.fingerprint",
     "pipeline.inspection",
+    "pipeline.ranking.explanation",
+    "pipeline.ranking.likeness",
+    "pipeline.ranking.links",
+    "pipeline.ranking.query",
+    "pipeline.ranking.questions",
     "pipeline.ranking.recommender",
+    "pipeline.ranking.storage",
     "pipeline.reports",
+    "pipeline.terminal",
     "pipeline.tracking",
-    "stages._parent",
-    "stages._progress",
     "stages._stage",
 )
 """Rooms and modules without a bearing on numbers: how things are shown, tracked, served and reported."""

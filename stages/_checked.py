@@ -1,12 +1,13 @@
 """What the stage ``check`` has written for another stage."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import MANIFEST, check_folder, read_json
 from pipeline.fingerprint import check_code
+from pipeline.integrity import MANIFEST, check_folder, read_json
 
-__all__ = ["read_checked"]
+__all__ = ["place_of", "read_checked"]
 
 
 def read_checked(path: Path) -> dict[str, Any]:
@@ -20,3 +21,15 @@ def read_checked(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = read_json(path)
     check_code(content["code"])
     return content
+
+
+def place_of(checked: Path, training: tuple[str, str, int]) -> str:
+    """Which training of how many it is: ``3 of 5``.
+
+    Args:
+        checked: The file of ``data/checked`` that the training works by.
+        training: Data set, method, seed.
+    """
+    listed = read_json(checked.parents[2] / "collect.json")["arguments"]
+    every = list(product(listed["datasets"], listed["methods"], listed["seeds"]))
+    return f"{every.index(training) + 1} of {len(every)}" if training in every else f"of {len(every)}"

@@ -1,24 +1,12 @@
-"""What all stages do around their one library call: arguments, logging, signals, one-line errors, exit codes."""
+"""The arguments of a stage."""
 
 import argparse
-import logging
-import os
-import signal
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
-from pipeline.artifacts import NO_ROOM_OR_ACCESS
-from pipeline.errors import MachineError, PmtrecError
-from stages._parent import end_with_parent
+from pipeline.terminal.running import run
 
 __all__ = ["parser", "run"]
-
-_OUR_BUG = 70
-
-ALL_PROBLEMS = Path("problems.csv")
 
 
 def parser(description: str | None, *paths: str, names: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -32,43 +20,3 @@ def parser(description: str | None, *paths: str, names: Sequence[str] = ()) -> a
     for path in paths:
         arguments.add_argument(f"--{path}", type=Path, required=True)
     return arguments
-
-
-def run(main: Callable[[], None]) -> NoReturn:
-    """Call ``main`` as the process of a stage; errors that the user can fix become one line each on stderr.
-
-    The traceback is shown when the environment variable PMTREC_DEBUG is 1.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGTERM, _terminate)
-    end_with_parent()
-    debug = os.environ.get("PMTREC_DEBUG") == "1"
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except PmtrecError as error:
-        if debug:
-            raise
-        for line in str(error).splitlines():
-            print(f"pmtrec: error: {line}", file=sys.stderr)
-        if error.table:
-            error.write_table(ALL_PROBLEMS)
-            print(f"pmtrec: error: all {len(error.table):,} table errors are listed in {ALL_PROBLEMS}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if debug:
-            raise
-        if isinstance(error, OSError) and error.errno in NO_ROOM_OR_ACCESS:
-            place = error.filename or "a temporary file"
-            print(f"pmtrec: error: {place}: {error.strerror}. Fix: free disk space or grant write permission", file=sys.stderr)
-            sys.exit(MachineError.exit_code)
-        report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
-        print(f"pmtrec: error: {type(error).__name__}: {error}: this is a bug in pmtrec. {report}", file=sys.stderr)
-        sys.exit(_OUR_BUG)
-    sys.exit(0)
-
-
-def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    """Exit through an exception, so that partial outputs are removed and the run ends as KILLED."""
-    sys.exit(128 + number)

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Sequence
 
-from pipeline.artifacts import check_folder, new_folder
+from pipeline.artifacts import new_folder
 from pipeline.data.storage import load_features, load_sides, load_split, save_tasks
+from pipeline.integrity import check_folder
 from pipeline.task_building import build_tasks, with_placebos
 from pipeline.tasks.base import code_of
 from stages._checked import read_checked

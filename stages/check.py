@@ -1,11 +1,16 @@
 """Validate all of params.yaml before anything is downloaded or trained: a typo costs a second, not a training."""
 
+import logging
 from collections.abc import Sequence
 
-from pipeline.artifacts import new_folder, write_json
+from pipeline.artifacts import new_folder
 from pipeline.config.checked import checked_files
+from pipeline.config.precedence import unheard
 from pipeline.config.run_config import read_config
+from pipeline.integrity import write_json
 from stages._stage import parser, run
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -15,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = parser(__doc__, "params", "out").parse_args(argv)
     config = read_config(args.params)
+    for line in unheard(config):
+        log.info("%s", line)
     with new_folder(args.out) as out:
         for path, content in checked_files(config):
             (out / path).parent.mkdir(parents=True, exist_ok=True)

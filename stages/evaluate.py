@@ -4,10 +4,11 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from pipeline.artifacts import check_folder, new_folder
+from pipeline.artifacts import new_folder
 from pipeline.data.storage import load_sides, load_split
 from pipeline.evaluation.evaluation import evaluate_model
 from pipeline.evaluation.storage import save_evaluation
+from pipeline.integrity import check_folder
 from pipeline.training.storage import load_tables
 from stages._checked import read_checked
 from stages._stage import parser, run

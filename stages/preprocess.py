@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from pipeline.artifacts import check_folder, new_folder
+from pipeline.artifacts import new_folder
 from pipeline.data.preprocessing import preprocess
 from pipeline.data.splitting import Splitting
 from pipeline.data.storage import save_processed
 from pipeline.datasets.base import open_dataset
+from pipeline.integrity import check_folder
 from stages._checked import read_checked
 from stages._stage import parser, run
 

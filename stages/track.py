@@ -1,71 +1,58 @@
-"""Models, histories and metrics -> the MLflow runs of these very files.
+"""Models, histories and metrics -> the MLflow runs of these very files, and the registered model of each data set.
 
 Has no outputs, so DVC runs it when they are others; and again where it has failed, as when no server could be reached.
 """
 
+import argparse
 import logging
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.artifacts import check_folder, json_text, read_json
-from pipeline.data.storage import load_ids, load_split
-from pipeline.errors import MachineError, joined
-from pipeline.evaluation.storage import load_evaluation
-from pipeline.tracking.completion import Trained, complete_run
-from pipeline.tracking.provenance import Training, locked_stages
-from pipeline.training.storage import load_history, load_tables
+from pipeline.errors import PmtrecError, joined
+from pipeline.integrity import check_folder, read_json
+from pipeline.tracking.completion import complete_run, tracked
+from pipeline.tracking.registration import serve_best
 from stages._checked import read_checked
 from stages._stage import parser, run
-
-if TYPE_CHECKING:
-    from pipeline.ranking.recommender import Recommender
+from stages._trained import refitted, trained
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Find or restore every run, and bring it up to date; one that cannot be does not keep the next from it."""
-    folders = ["processed", "tasks", "models", "results"]
+    folders = ["processed", "tasks", "models", "results", "refits", "champions", "listed"]
     args = parser(__doc__, *folders, "checked", "params", "lock").parse_args(argv)
     chosen = read_checked(args.checked)["arguments"]
-    refused = []
+    check_folder(args.champions.parent)
+    refused: list[PmtrecError] = []
     for dataset, method, seed in product(chosen["datasets"], chosen["methods"], chosen["seeds"]):
-        name, place = f"{dataset}/{method}/{seed}", Path(dataset, method, str(seed))
-        inputs = {"processed": args.processed / dataset, "tasks": args.tasks / dataset}
-        model = check_folder(args.models / place)
-        found = load_evaluation(args.results / place)
-        lock = locked_stages(args.lock, (f"@{dataset}", f"@{dataset}-{method}-{seed}"))
-        trained = Trained(
-            Training(dataset, name, read_json(model / "model.json")["params"], inputs, model),
-            partial(load_history, model),
-            args.results / place,
-            {**found.metrics, **{f"recall_{group}": value for group, value in found.item_groups.items()}},
-            partial(_recommender, inputs["processed"], model),
-            {"params.yaml": args.params.read_text(encoding="utf-8"), "dvc.lock.json": json_text(lock)},
-            partial(_plot, model, name),
-        )
-        try:
-            log.info("%s: MLflow run %s is up to date", name, complete_run(trained))
-        except MachineError as error:
-            refused.append(error)
+        _attempt(refused, partial(_complete, args, dataset, method, seed))
+    for dataset in chosen["datasets"]:
+        _attempt(refused, partial(_serve, args, dataset))
     if refused:
         raise joined(refused)
 
 
-def _plot(model: Path, name: str, path: Path) -> None:
-    from pipeline.reports.plots import save_run_plot  # late: most runs are complete already
+def _complete(args: argparse.Namespace, dataset: str, method: str, seed: int) -> None:
+    found = trained(args, dataset, method, seed)
+    with tracked() as client:
+        log.info("%s: MLflow run %s is up to date", found.training.key, complete_run(client, found))
 
-    save_run_plot(model / "history.csv", name, path)
+
+def _serve(args: argparse.Namespace, dataset: str) -> None:
+    champion = read_json(Path(args.champions, f"{dataset}.json"))
+    with tracked() as client:
+        log.info("%s: %s", dataset, serve_best(client, refitted(args, dataset, champion), champion["valid"]))
 
 
-def _recommender(processed: Path, model: Path) -> "Recommender":
-    from pipeline.ranking.recommender import Recommender
-
-    users, items = (load_ids(check_folder(processed), kind) for kind in ("user", "item"))
-    return Recommender.of(load_split(processed), users, items, load_tables(model))
+def _attempt(refused: list[PmtrecError], work: "partial[None]") -> None:
+    try:
+        work()
+    except PmtrecError as error:
+        refused.append(error)
 
 
 if __name__ == "__main__":

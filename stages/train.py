@@ -4,17 +4,19 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.artifacts import check_folder, new_folder
+from pipeline.artifacts import new_folder
 from pipeline.data.storage import load_split, load_tasks
+from pipeline.integrity import check_folder
+from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.tasks.base import code_of
-from pipeline.tracking.costs import Meter
+from pipeline.terminal.progress import progress
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import live_run
+from pipeline.training.costs import Meter
 from pipeline.training.epoch import Epoch
 from pipeline.training.learning import LEARN
 from pipeline.training.storage import save_learned
-from stages._checked import read_checked
-from stages._progress import progress
+from stages._checked import place_of, read_checked
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -22,25 +24,30 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, and log each epoch to MLflow as it ends."""
-    arguments = parser(__doc__, "checked", "processed", "tasks", "out", names=["dataset", "method", "seed"])
+    arguments = parser(__doc__, "checked", "processed", "tasks", "out", "costs", names=["dataset", "method", "seed"])
     args = arguments.parse_args(argv)
     checked, seed = read_checked(args.checked), int(args.seed)
     split = load_split(check_folder(args.processed))
     tasks = load_tasks(check_folder(args.tasks), code_of)
-    name = f"{args.dataset}/{args.method}/{seed}"
     params = {"dataset": args.dataset, "method": args.method, "seed": seed, **checked["params"]}
+    inputs = {"processed": args.processed, "tasks": args.tasks}
+    training = Training(args.dataset, args.method, seed, params, inputs, args.out)
+    name = training.key
     chosen = checked["arguments"]
     meter = Meter()
-    inputs = {"processed": args.processed, "tasks": args.tasks}
-    with live_run(Training(args.dataset, name, params, inputs, args.out)) as live:
-        with progress(name, _epochs(checked)) as show:
+    with live_run(training) as live:
+        place = place_of(args.checked, (args.dataset, args.method, seed))
+        with progress(f"{name} ({place})", _epochs(checked)) as show:
 
             def on_epoch(epoch: Epoch) -> None:
-                live.log_epoch(epoch.row() | meter.read(epoch.seconds))
+                live.log_epoch(epoch.row() | meter.read(epoch.number, epoch.seconds))
                 show(epoch)
 
             learned = LEARN[checked["kind"]](tasks, split, seed, on_epoch, **chosen)
-        log.info("%s: best epoch %d, validation NDCG@20 %.4f", name, *learned.best_epoch())
+        best = learned.best()
+        log.info("%s: best epoch %d, validation NDCG@20 %.4f", name, best["epoch"], best[VALIDATION_METRIC])
+        with new_folder(args.costs) as folder:
+            meter.save(folder)
         with new_folder(args.out) as out:
             save_learned(out, learned, params)
 

@@ -7,10 +7,16 @@ from pipeline.fingerprint import closure, imports_of
 
 ROOT = Path(__file__).parent.parent
 
+CUSTOM = next(
+    line for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines(True) if line.startswith("custom:")
+)
+"""The line of params.yaml in whose place a test describes a data set."""
+
 # From the top down. A room sees the rooms of lower floors and itself; rooms of one floor do not see each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("stages",),
-    ("api",),
+    ("stages", "commands"),
+    ("serving",),
+    ("api", "terminal"),
     ("config", "inspection", "reports", "tracking", "training"),
     ("evaluation", "task_building"),
     plugins.KINDS,
@@ -18,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("data/raw",),
     ("data",),
     ("artifacts", "fingerprint", "kernels", "plugins", "search_space"),
-    ("memory",),
+    ("integrity", "memory"),
     ("errors", "metric_names", "seeding", "strict_model"),
 )
 

@@ -11,7 +11,7 @@ from tests.real import skip_unless_at_hand
 
 def metrics_of(folder: Path, methods: list[str], epochs: int) -> list[dict[str, float]]:
     project = Project.in_folder(folder, "yelp", epochs)
-    project.change_params(**{"  - pmtrec\n": "  - pmtrec_inverse\n"})
+    project.change_params(**{"\n- pmtrec\n": "\n- pmtrec_inverse\n"})
     project.data()
     for method in methods:
         project.train(method)

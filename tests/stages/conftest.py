@@ -6,8 +6,6 @@ import pytest
 
 from tests.project import Project
 
-METHODS = ["single_task", "equal_weights", "pmtrec"]
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -16,14 +14,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         root = tmp_path_factory.mktemp("project")
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DVC_ROOT", str(root))
-        project = Project.in_folder(root)
-        project.data()
-        for method in METHODS:
-            project.train(method)
-            project.evaluate(method)
-        project.track()
-        project.compare()
-    return project
+        return Project.finished(root)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 
 from pipeline import fingerprint, plugins
-from pipeline.artifacts import dvc_hash, read_json, write_json
 from pipeline.data.storage import load_tasks
 from pipeline.errors import InputError, IntegrityError
+from pipeline.integrity import dvc_hash, read_json, write_json
 from pipeline.tasks.base import code_of
 from pipeline.training.learning import Learned
 from pipeline.training.storage import save_learned
@@ -24,7 +24,7 @@ def test_a_training_works_by_what_check_wrote_whatever_becomes_of_params_while_i
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edit_and_save(folder: Path, learned: Learned, params: dict[str, object]) -> None:
-        project.change_params(**{"lr: 5e-3": "lr: 6e-3"})
+        project.change_params(**{"  lr:  #": "  lr: 6e-3  #"})
         save_learned(folder, learned, params)
 
     monkeypatch.setattr(train, "save_learned", edit_and_save)

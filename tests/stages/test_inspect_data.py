@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.sources import ROOT
+from tests.sources import CUSTOM, ROOT
 
 CLICKS = "user,item\n" + "".join(f"u{n % 20},i{n // 20 + n % 20}\n" for n in range(200))
 LOG = "user: user, item: item"
 
 
 def inspect(folder: Path, custom: str, *names: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-    text = (ROOT / "params.yaml").read_text().replace("  - demo\n", "".join(f"  - {name}\n" for name in names))
-    for old, new in ({"custom: {}\n": f"custom:\n{custom}"} | changes).items():
+    text = (ROOT / "params.yaml").read_text().replace("\n- demo\n", "\n" + "".join(f"- {name}\n" for name in names))
+    for old, new in ({CUSTOM: f"custom:\n{custom}"} | changes).items():
         assert old in text
         text = text.replace(old, new)
     (folder / "params.yaml").write_text(text)
-    command = [sys.executable, "-m", "stages.inspect_data", "--params", "params.yaml"]
+    command = [sys.executable, "-m", "pipeline.commands.main", "inspect"]
     settings = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=settings, check=False)
 

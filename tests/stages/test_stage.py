@@ -17,7 +17,7 @@ VALID = ", ".join(name for name in plugins.names("datasets") if name != plugins.
 
 def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run ``main`` of ``code`` as a stage."""
-    program = f"from stages._stage import run\n{code}\nrun(main)"
+    program = f"from pipeline.terminal.running import run\n{code}\nrun(main)"
     settings = os.environ | environment
     return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, env=settings, check=False)
 
@@ -69,7 +69,7 @@ def test_a_signal_ends_the_stage_and_removes_its_partial_output(tmp_path: Path, 
     program = f"""
 import pathlib, signal, time
 from pipeline.artifacts import new_folder
-from stages._stage import run
+from pipeline.terminal.running import run
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell switches off for what it runs in the background
 def main():
     with new_folder(pathlib.Path({str(tmp_path / "out")!r})) as out:
@@ -91,11 +91,11 @@ run(main)
     ("old", "new", "line"),
     [
         (
-            "  - demo\n",
-            "  - demmo\n",
+            "\n- demo\n",
+            "\n- demmo\n",
             f"datasets: there is no 'demmo'. Fix: write 'demo' (valid: {VALID})",
         ),
-        ("  lr: 5e-3", "  lr: fast", "train.lr: must be a valid number (found 'fast'). Fix: change it"),
+        ("  lr:  #", "  lr: fast  #", "train.lr: must be a valid number (found 'fast'). Fix: change it"),
     ],
 )
 def test_bad_params_are_refused_by_the_first_stage(tmp_path: Path, old: str, new: str, line: str) -> None:

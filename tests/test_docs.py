@@ -11,15 +11,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import plugins
+from pipeline.commands.inspect import inspect_all
 from pipeline.config.checked import checked_files
 from pipeline.config.run_config import read_config
 from pipeline.inspection.profile import relations_of, summary
-from stages import inspect_data
-from tests import architecture
+from tests import architecture, tutorial
 from tests.benchmarks import evidence, reproduction
 from tests.project import Project
 from tests.real import PUBLIC, read_real, skip_unless_at_hand
-from tests.sources import ROOT
+from tests.sources import CUSTOM, ROOT
 
 PAGE = (ROOT / "docs/tutorials/own-data.md").read_text()
 
@@ -31,13 +31,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     shutil.copytree(ROOT / "tests/own_data", tmp_path / "tests/own_data")
     monkeypatch.chdir(tmp_path)
     project = Project.in_folder(tmp_path, "films")
-    project.change_params(**{"custom: {}\n": described})
+    project.change_params(**{CUSTOM: described})
     return project
 
 
 def test_the_example_of_own_data_prints_what_the_page_shows(project: Project, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    project.run(inspect_data.main, params="params.yaml")
+    inspect_all(project.root / "params.yaml")
     (shown,) = re.findall(r"```\n( +rows .*?)```", PAGE, re.DOTALL)
     for table in shown.strip("\n").split("\n\n"):
         assert table.strip("\n") in caplog.text
@@ -45,14 +45,16 @@ def test_the_example_of_own_data_prints_what_the_page_shows(project: Project, ca
 
 
 def test_the_example_of_own_data_is_trained_evaluated_and_tracked(project: Project) -> None:
-    project.change_params(**{"  - single_task\n  - equal_weights\n": ""})
+    project.change_params(**{"- single_task\n- equal_weights\n": ""})
     project.change_params(**{"tasks: {}": "tasks: {rating: {from_batch: true}}"})
     project.data()
     project.train("pmtrec")
     project.evaluate("pmtrec")
+    project.collect()
+    project.refit()
     project.track()
     (run,) = project.runs()
-    assert run.info.run_name == "films/pmtrec/0"
+    assert run.info.run_name == "pmtrec seed 0"
     assert {"train/loss/friends", "train/loss/genre", "train/loss/rating", "test/ndcg_at_20"} <= set(run.data.metrics)
 
 
@@ -68,6 +70,7 @@ def test_the_page_of_a_data_set_shows_what_is_found(name: str, tmp_path: Path) -
 
 
 PYTHON = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/tutorials").glob("*.md"))]
+PYTHON.remove(tutorial.PAGE.relative_to(ROOT).as_posix())  # writes files: tests/test_tutorial.py runs all of it
 
 
 @pytest.mark.parametrize("name", [name for name in PYTHON if "```python" in (ROOT / name).read_text()])
@@ -85,7 +88,7 @@ def test_the_settings_that_a_page_shows_are_accepted(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 3
     yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(ROOT / "params.yaml")
+    params = {"combiners": {}, "solvers": {}, **yaml.load(ROOT / "params.yaml")}
     for block in blocks:
         shown = yaml.load(block)
         params |= shown | {kind: params[kind] | shown.get(kind, {}) for kind in ("combiners", "solvers")}

@@ -14,7 +14,7 @@ from pipeline.data.splitting import Splitting
 from pipeline.evaluation.evaluator import per_user, rank
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
-from pipeline.ranking.top_k import ItemLists
+from pipeline.ranking.item_lists import ItemLists
 from pipeline.training.components import build
 from pipeline.training.loop import train_epochs
 from pipeline.training.validation import Validation

@@ -9,7 +9,7 @@ from pipeline.data.examples import HEADS, NEGATIVES, TAILS, Examples
 from pipeline.data.relation import ITEM, USER, Relation
 from pipeline.data.split import Split
 from pipeline.data.task_data import TaskData
-from pipeline.ranking.top_k import Scoring
+from pipeline.ranking.scoring import Scoring
 
 
 def relation(name: str, head_type: str, tail_type: str, pairs: list[tuple[int, int]], n_heads: int, n_tails: int) -> Relation:

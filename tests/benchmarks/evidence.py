@@ -8,21 +8,20 @@ table of the page stands between `<!-- name -->` and `<!-- end -->`; the text ar
 """
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.artifacts import dvc_hash
 from pipeline.data.storage import load_split, load_tasks
 from pipeline.evaluation.significance import paired_test
 from pipeline.evaluation.user_groups import user_groups
+from pipeline.integrity import dvc_hash
 from pipeline.reports.cost_table import costs
 from pipeline.reports.improvements import improvements_by_item_group, improvements_by_user_group
 from pipeline.reports.leaderboard import Result, leader_board
-from pipeline.tracking.nested_runs import costs_of
+from pipeline.training.costs import load_costs
 from pipeline.training.storage import load_history
 from tests.benchmarks._runs import markdown, put_tables, read, searches, trials
 from tests.sources import ROOT
@@ -43,9 +42,9 @@ def collect(projects: list[Path]) -> None:
     measured: dict[tuple[str, str, int], pd.DataFrame] = {}
     histories, groups = {}, {}
     for project in projects:
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{(project / 'mlflow.db').resolve()}"
         mine = {(r.dataset, r.method, r.seed): model for model, r in found.items() if model.is_relative_to(project)}
-        measured |= costs_of(mine)
+        places = {key: project / "costs" / model.relative_to(project / "models") for key, model in mine.items()}
+        measured |= {key: load_costs(place) for key, place in places.items() if place.is_dir()}
         for dataset in dict.fromkeys(dataset for dataset, _, _ in mine):
             split, tasks = load_split(project / "data/processed" / dataset), load_tasks(project / "data/tasks" / dataset)
             groups[dataset] = user_groups(split, tasks)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.csv
 
-from tests.sources import ROOT
+from tests.sources import CUSTOM, ROOT
 
 DESCRIBED = """custom:
   big:
@@ -71,7 +71,7 @@ def main() -> None:
         with ProcessPoolExecutor(1) as own:  # the peak of a process counts from that of the one that starts it
             own.submit(write_data, folder, args.rows, args.users, args.items, args.links).result()
         size = sum(path.stat().st_size for path in folder.iterdir())
-        params = (ROOT / "params.yaml").read_text().replace("  - demo\n", "  - big\n").replace("custom: {}\n", DESCRIBED)
+        params = (ROOT / "params.yaml").read_text().replace("\n- demo\n", "\n- big\n").replace(CUSTOM, DESCRIBED)
         (folder / "params.yaml").write_text(params)
         record = ("--record", "checked/big/download.json")
         stages = {

@@ -37,7 +37,8 @@ def ours(data: Data, rule: str) -> Answers:
     from pipeline.data.split import Split
     from pipeline.data.task_data import TaskData
     from pipeline.evaluation.evaluator import metric_values, rank
-    from pipeline.ranking.top_k import ItemLists, Scoring
+    from pipeline.ranking.item_lists import ItemLists
+    from pipeline.ranking.scoring import Scoring
     from pipeline.training import loop
     from pipeline.training.components import build
     from pipeline.training.device import make_deterministic

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ class Clone:
             if (ROOT / name).is_file() and name != "dvc.lock":
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_bytes((ROOT / name).read_bytes())
+            elif (ROOT / name).is_dir():  # a link to a folder
+                shutil.copytree(ROOT / name, root / name)
         self.change("  epochs: 200", "  epochs: 1")
         self.change("- equal_weights\n", "")
         self.change("- pmtrec_inverse\n- ials_attributes\n", "")
@@ -87,6 +90,11 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     assert "combiners.pmtrec.mask_absent" not in differences
     assert "demo.pmtrec" in clone.dvc("metrics", "show")
     assert clone.dvc("status").split() == ["check:", "always", "changed"]
+    clone.dvc("plots", "show", "-o", "dvc_plots")
+    page = (clone.root / "dvc_plots/index.html").read_text()
+    assert page.count("https://vega.github.io/schema/vega-lite/v5.json") == 3
+    assert all(name in page for name in ("NDCG@20 on validation", "#2ca02c", '"method": "pmtrec"'))
+    assert "DVC_METRIC" not in page
     trainings = "filter_string=\"run_name LIKE '% seed %'\""
     runs = subprocess.run(
         [sys.executable, "-c", f"import mlflow; print(len(mlflow.search_runs(search_all_experiments=True, {trainings})))"],

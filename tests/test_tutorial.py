@@ -30,6 +30,7 @@ def test_the_wheel_has_what_a_project_begins_with(tmp_path: Path) -> None:
         "pipeline/commands/project/pipeline.yaml",
         "pipeline/commands/project/settings.yaml",
         "pipeline/reports/vega/curves.json",
+        "pipeline/reports/vega/page.html",
         "pipeline/serving/static/index.html",
         "stages/check.py",
     ):

@@ -214,8 +214,9 @@ def _start(root: Path) -> None:
             *([] if inside_git else ["--subdir"] if has_git else ["--no-scm"]),
         ]
         subprocess.run(command, cwd=root, check=True, capture_output=True)
-        for setting in ("core.analytics", "core.check_update"):
-            subprocess.run([sys.executable, "-m", "dvc", "config", setting, "false"], cwd=root, check=True)
+        settings = {"core.analytics": "false", "core.check_update": "false", "plots.html_template": "plots/page.html"}
+        for setting, value in settings.items():
+            subprocess.run([sys.executable, "-m", "dvc", "config", setting, value], cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         problem = f"git or dvc could not be started: {error}"
         raise MachineError(f"{root}: {problem}. Fix: make sure that git works") from error

@@ -6,7 +6,6 @@ python -m tests.screenshots PROJECT
 import argparse
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from tests.sources import ROOT
@@ -34,7 +33,6 @@ def main() -> None:
                 picture(f"http://127.0.0.1:{port}/{address}", place / name, IMAGES / f"{name}.png", size)
         port = free_port()
         with serving(["pipeline.commands.main", "ui", "--port", str(port)], project, port):
-            time.sleep(2)  # its first page is slow
             links = (project / f"server-{port}.log").read_text().split()
             runs = next(word for word in links if "workflowType" in word)
             model = f"http://127.0.0.1:{port}/#/models/pmtrec-demo/versions/1?workflowType=machine_learning"

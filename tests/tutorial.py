@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sources import ROOT
+from tests.web import answers
 
 __all__ = ["EXPERIMENTS", "PAGE", "blocks", "same", "typed", "wheel"]
 
@@ -73,7 +73,7 @@ def typed(page: Path, folder: Path, installed: Path) -> Iterator[tuple[str, str,
                     output = ""
                 elif command.endswith(" &"):
                     servers.append(subprocess.Popen(command.removesuffix(" &").split(), cwd=current, env=env))
-                    time.sleep(8)  # the page's reader waits too
+                    answers(int(command.split("--port ")[1].split()[0]))
                     output = ""
                 elif command.startswith("pip install"):
                     output = ""

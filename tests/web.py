@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.sources import ROOT
 
-__all__ = ["BROWSER", "ask", "dom", "free_port", "picture", "serving"]
+__all__ = ["BROWSER", "answers", "ask", "dom", "free_port", "picture", "serving"]
 
 BROWSER = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).is_file()), None)
 """A headless browser, where there is one."""
@@ -41,20 +41,26 @@ def serving(
     with log.open("w") as file:
         process = subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=env, stdout=file, stderr=file, text=True)
     try:
-        until = time.monotonic() + _STARTS_WITHIN
-        while True:
-            try:
-                if ask(port, "GET", path)[0] == 200:
-                    break
-            except OSError:
-                pass
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.1)
+        answers(port, path, process, log)
         yield process
     finally:
         process.terminate()
         process.wait(20)
+
+
+def answers(port: int, path: str = "/health", process: "subprocess.Popen[str] | None" = None, log: Path | None = None) -> None:
+    """Wait until a server answers; what it has logged is shown if it ends, or takes too long."""
+    until = time.monotonic() + _STARTS_WITHIN
+    while True:
+        try:
+            if ask(port, "GET", path)[0] == 200:
+                return
+        except OSError:
+            pass
+        said = log.read_text() if log else ""
+        assert process is None or process.poll() is None, said
+        assert time.monotonic() < until, said
+        time.sleep(0.1)
 
 
 def ask(port: int, method: str, path: str, body: Any = None, timeout: float = 30.0) -> tuple[int, Any]:

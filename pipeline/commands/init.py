@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from pipeline import plugins
 from pipeline.config.validation_errors import error_lines
 from pipeline.data.raw.description import Description, Table
+from pipeline.data.raw.remote import local_path
 from pipeline.errors import InputError, MachineError, ParamsError, closest
 from pipeline.reports.plot_data import TEMPLATES
 from pipeline.terminal.screen import is_terminal, say
@@ -76,9 +77,11 @@ def init(
     _check_name(name)
     described = _described(interactions, columns, unit, relations, titles)
     for table in described.tables().values():
-        if "://" not in table.path and not Path(table.path).is_file():
-            raise InputError(f"{table.path}: there is no such file. Fix: correct its path")
-        _check_columns(table)
+        first = table.files()[0]
+        if "://" not in first:
+            if not Path(str(local_path(first))).is_file():
+                raise InputError(f"{table.path}: there is no such file. Fix: correct its path")
+            _check_columns(table, str(local_path(first)))
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -166,7 +169,7 @@ def _with_data(params: str, name: str, described: Description, root: Path) -> st
     content = described.model_dump(mode="json", exclude_defaults=True)
     tables = [content["interactions"], *content.get("relations", {}).values()]
     for table in [*tables, *([content["titles"]] if described.titles else [])]:
-        if "://" not in table["path"]:
+        if "://" not in table["path"] and not table["path"].startswith(("~", "$")):
             table["path"] = os.path.relpath(table["path"], root)
     text = io.StringIO()
     yaml = YAML()
@@ -187,15 +190,15 @@ def _check_name(name: str) -> None:
         raise ParamsError(f"--name: {name!r} belongs to a built-in data set. Fix: write another")
 
 
-def _check_columns(table: Table) -> None:
+def _check_columns(table: Table, path: str) -> None:
     """The columns that are named are in the header, so that a slip shows here."""
     named = [column for column in table.columns().values() if isinstance(column, str)]
-    if "://" in table.path or table.path.endswith((".parquet", ".gz", ".bz2", ".zst")) or not named:
+    if path.endswith((".parquet", ".gz", ".bz2", ".zst")) or not named:
         return
-    with open(table.path, encoding=table.encoding) as file:
+    with open(path, encoding=table.encoding) as file:
         header = [field.strip().strip('"') for field in file.readline().rstrip("\r\n").split(table.separator)]
     if missing := [column for column in named if column not in header]:
-        raise InputError(f"{table.path}: there is no column {missing[0]!r}.{closest(missing[0], header)}")
+        raise InputError(f"{path}: there is no column {missing[0]!r}.{closest(missing[0], header)}")
 
 
 def _start(root: Path) -> None:

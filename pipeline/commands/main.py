@@ -187,7 +187,7 @@ def init(
     item: Annotated[str | None, typer.Option(help="its column of items")] = None,
     rating: Annotated[str | None, typer.Option(help="its column of ratings")] = None,
     timestamp: Annotated[str | None, typer.Option(help="its column of times")] = None,
-    unit: Annotated[str, typer.Option(help="of the times: s, ms, us, ns, iso")] = "s",
+    unit: Annotated[str, typer.Option(help="of the times: s, ms, us, ns, d, iso, order")] = "s",
     relation: Annotated[
         list[str] | None,
         typer.Option(help="side information: name=file,from,to,column,column, as friends=f.csv,user,user,a,b; may be repeated"),

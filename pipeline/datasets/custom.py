@@ -34,9 +34,15 @@ def custom(description: Mapping[str, Any]) -> Dataset:
 
 
 def _fetch(described: Description, folder: Path) -> None:
-    """Copy every file, under the name of its table."""
+    """Copy every file, under the name of its table; of several, each into a folder of that name."""
     for name, table in described.tables().items():
-        copy_to(folder / name, table.path, table.sha256)
+        addresses = table.files()
+        if len(addresses) == 1:
+            copy_to(folder / name, addresses[0], table.sha256)
+            continue
+        (folder / name).mkdir()
+        for number, address in enumerate(addresses):
+            copy_to(folder / name / f"{number:06}-{Path(address).name}", address, None)
 
 
 def _read(described: Description, folder: Path) -> RawTables:
@@ -45,7 +51,7 @@ def _read(described: Description, folder: Path) -> RawTables:
     refused: list[InputError] = []
     for name, table in described.tables().items():
         try:
-            found[name] = _read_table(folder / name, table)
+            found[name] = _read_files(folder / name, table)
         except InputError as error:
             refused.append(error)
     if refused:
@@ -59,17 +65,45 @@ def _read(described: Description, folder: Path) -> RawTables:
     return RawTables(interactions, sides, features, found.get("titles"))
 
 
-def _read_table(path: Path, table: Log | Links | Features | Titles) -> pd.DataFrame:
-    log.info("reading %s (%.1f MiB)", table.path, path.stat().st_size / 2**20)
+def _read_files(path: Path, table: Log | Links | Features | Titles) -> pd.DataFrame:
+    """The rows of all files of a table; the problems of all of them are reported together."""
+    if not path.is_dir():
+        return _read_file(path, table.path, table)
+    tables: list[pd.DataFrame] = []
+    refused: list[InputError] = []
+    for file in sorted(path.iterdir()):
+        try:
+            tables.append(_read_file(file, file.name.partition("-")[2], table))
+        except InputError as error:
+            refused.append(error)
+    if refused:
+        raise joined(refused)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _read_file(path: Path, where: str, table: Log | Links | Features | Titles) -> pd.DataFrame:
+    log.info("reading %s (%.1f MiB)", where, path.stat().st_size / 2**20)
     columns = {ours: theirs for ours, theirs in table.columns().items() if theirs is not None}
-    text = read_columns(path, table.path, columns, table.layout())
+    layout = table.layout()
+    text = read_columns(path, where, columns, layout)
+    if table.header is None and not layout.header:
+        _refuse_header(text, where)
     if isinstance(table, Log):
-        return typed(text, table.path, table.unit, list(table.numbers))
+        return typed(text, where, table.unit, list(table.numbers))
     if isinstance(table, Titles):
         return text
     if isinstance(table, Features):
-        return typed(text, table.path, numbers=[str(column) for column in table.numbers])
-    return typed(text if table.tail_separator is None else _one_tail_a_row(text, table.tail_separator), table.path)
+        return typed(text, where, numbers=[str(column) for column in table.numbers])
+    return typed(text if table.tail_separator is None else _one_tail_a_row(text, table.tail_separator), where)
+
+
+def _refuse_header(text: pd.DataFrame, where: str) -> None:
+    """Of a file that was not said to have none: a first row of words above columns of numbers."""
+    numbers = text.apply(lambda column: column.str.fullmatch(r"-?[0-9]+(\.[0-9]+)?"))
+    above = [name for name, is_number in numbers.items() if not is_number.iloc[0] and is_number.iloc[1:].all()]
+    if above and len(text) > 1:
+        problem = f"looks like a header ({text[above[0]].iloc[0]!r} above numbers)"
+        raise InputError(f"{where}:{text.index[0]}: {problem}. Fix: set header: true, or header: false if it is data")
 
 
 def _one_tail_a_row(text: pd.DataFrame, separator: str) -> pd.DataFrame:

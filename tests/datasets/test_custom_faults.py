@@ -12,13 +12,11 @@ from tests.datasets._custom import CLICKS, COLUMNS, FRIENDS, read, written
 
 RATING = "a finite number"
 SECONDS = "a whole number of seconds"
-UNITS = ", or set its unit (s, ms, us, ns, iso)"
+UNITS = ", or set its unit (s, ms, us, ns, d, iso, order)"
 
 BAD_FIELDS = [
-    *(
-        ("stars", value, RATING)
-        for value in ("", "x", "nan", "NaN", "inf", "-inf", "4,5", "1e999", "½", "4 stars", "None", "--1")
-    ),
+    *(("stars", value, RATING) for value in ("", "x", "nan", "NaN", "inf", "-inf", "1e999", "½", "4 stars", "None", "--1")),
+    *(("stars", value, f"{RATING} with a decimal point") for value in ("4,5", "-0,25")),
     *(
         ("when", value, SECONDS + UNITS)
         for value in ("", "x", "1.5", "1e9", "2023-11-14", "NaN", "99999999999999999999", "1 700", "+1", "0x5", "\u0661\u0667")
@@ -50,6 +48,9 @@ def test_a_wrong_field_is_named_with_its_row(tmp_path: Path, field: str, value: 
     assert list(refused.value.problems) == [expected]
 
 
+CLOSE = "close it before the separator, double quotes inside a field, or set quote: null if quotes mean nothing here"
+NOT_CLOSED = f"a quote is not closed, or is followed by text. Fix: {CLOSE}"
+
 BAD_FILES: list[tuple[bytes | str, dict[str, Any], str]] = [
     ("", {}, ": is empty. Fix: provide a file with at least one row"),
     ("user,item,stars,when\n", {}, ": has no rows. Fix: provide a file with at least one row"),
@@ -69,7 +70,7 @@ BAD_FILES: list[tuple[bytes | str, dict[str, Any], str]] = [
     (CLICKS.replace("u1", "ü").encode("latin-1"), {}, ":2: is not utf-8 text. Fix: convert the file, or set its encoding"),
     (CLICKS.replace("NA", "é").encode("cp1252"), {}, ":3: is not utf-8 text. Fix: convert the file, or set its encoding"),
     (CLICKS.replace("u1", "ü"), {"encoding": "ascii"}, ":2: is not ascii text. Fix: convert the file, or set its encoding"),
-    ('user,item,stars,when\n"u1,007,4.5,1700000000\n', {}, ":2: 1 fields instead of 4. Fix: write 4 fields separated by ','"),
+    ('user,item,stars,when\n"u1,007,4.5,1700000000\n', {}, f":2: {NOT_CLOSED}"),
     (
         "1::2\n3::4::5\n",
         {"separator": "::", "header": False, "user": 1, "item": 2, "rating": None, "timestamp": None},
@@ -133,7 +134,7 @@ def test_a_column_without_a_good_value_is_one_fault_and_many_faults_are_counted(
     path = written(tmp_path, "user,item,stars,when\n" + rows)
     with pytest.raises(InputError) as refused:
         read(tmp_path, {"path": path} | COLUMNS)
-    fix = "write a whole number of seconds between 1970 and now, or set its unit (s, ms, us, ns, iso)"
+    fix = "write a whole number of seconds between 1970 and now, or set its unit (s, ms, us, ns, d, iso, order)"
     assert str(refused.value) == f"{path} timestamp: all 1,000 values are invalid, the first is '1700000000000'. Fix: {fix}"
     (tmp_path / "raw").rename(tmp_path / "first")
     path = written(tmp_path, CLICKS + "u,i,x,1700000000\n" * 50)
@@ -159,7 +160,7 @@ def test_parquet_of_another_type_or_broken(tmp_path: Path) -> None:
 def test_places_without_a_file(tmp_path: Path) -> None:
     for address, error, line in (
         (str(tmp_path / "none.csv"), InputError, r"none\.csv: there is no such file\. Fix: correct its path"),
-        (str(tmp_path), InputError, r": is a folder\. Fix: use the path of a file"),
+        (str(tmp_path / "*.tsv"), InputError, r"\*\.tsv: there is no file in it\. Fix: correct its path"),
         ("gopher://host/file.csv", InputError, r"cannot be opened: Protocol not known: gopher"),
         ("http://127.0.0.1:9/clicks.csv", MachineError, r"cannot be read: .*Fix: check the network and try again"),
     ):
@@ -184,7 +185,17 @@ def packed_wrong(content: bytes) -> bytes:
         (b"\x1f\x8b no gzip", {}, ": cannot be decompressed ("),
         (b"BZh no bzip2 at all", {}, ": cannot be decompressed ("),
         (b"PK\x03\x04 anything", {}, ": is a zip archive. Fix: write zip://<file in it>::"),
-        (b"\xfd7zXZ\x00 anything", {}, ": is a xz archive. Fix: unpack it"),
+        (
+            b"PK\x03\x04 [Content_Types].xml",
+            {},
+            ": is an Excel table. Fix: store it as Parquet or CSV, with pandas: read_excel(",
+        ),
+        (b"\xd0\xcf\x11\xe0 anything", {}, ": is an Excel table. Fix: store it as Parquet or CSV, with pandas: read_excel("),
+        (b"ARROW1 anything", {}, ": is an Arrow file. Fix: store it as Parquet or CSV, with pandas: read_feather("),
+        (b"SQLite format 3", {}, ": is a database. Fix: store it as Parquet or CSV, with pandas: read_sql("),
+        (b'{"user": 1, "item": 2}\n', {}, ": is JSON. Fix: store it as Parquet or CSV, with pandas: read_json("),
+        (b'[\n{"user": 1, "item": 2}]', {}, ": is JSON. Fix: store it as Parquet or CSV, with pandas: read_json("),
+        (b"\xfd7zXZ\x00 anything", {}, ": is an xz archive. Fix: unpack it"),
         (b"PAR1 no table", {}, ": cannot be read as Parquet ("),
         (bytes(range(128, 256)) * 50, {}, ":1: is not utf-8 text. Fix: convert the file, or set its encoding"),
         (b"user,item,stars,when\n\xff\n", {}, ":2: is not utf-8 text. Fix: convert the file, or set its encoding"),
@@ -199,7 +210,7 @@ def packed_wrong(content: bytes) -> bytes:
         (
             CLICKS.replace("1700000000", "1600"),
             {"unit": "ms"},
-            "all lie before 1990, the latest on 1970-01-20. Fix: correct the unit",
+            "all lie before 1990, the latest on 1970-01-20. Fix: set its unit (s, ms, us, ns, d, iso, order)",
         ),
         ("user,item,stars,when\nu,i,4,now\n", {"unit": "iso"}, ":2 timestamp: found 'now'. Fix: write an ISO 8601 date"),
         ("user,item,stars,when\nu,i,4,2023-13-40\n", {"unit": "iso"}, ":2 timestamp: found '2023-13-40'. Fix: write an ISO"),
@@ -218,7 +229,7 @@ def test_what_is_no_table_is_refused_in_one_short_line(
 
 
 def test_a_line_stays_short_whatever_was_found(tmp_path: Path) -> None:
-    rows = "".join(f"{n},b\n" for n in range(20_000))
+    rows = "".join(f"{n}\n" for n in range(20_000))
     path = written(tmp_path, f'user,item\n"a,1\n{rows}","x"\n')
     with pytest.raises(
         InputError, match=r"clicks\.csv:2 user_id: found 'a,1.*characters\)\. Fix: write an id without line breaks"

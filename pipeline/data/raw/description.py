@@ -6,8 +6,10 @@ import pydantic
 from pydantic import Field
 
 from pipeline.data.raw.layout import Layout, Unit
+from pipeline.data.raw.remote import listed
 from pipeline.data.relation import ITEM, USER, RelationKind
 from pipeline.data.tables import HEAD_ID, ITEM_ID, NODE_ID, RATING, TAIL_ID, TIMESTAMP, TITLE, USER_ID, WEIGHT
+from pipeline.errors import InputError
 from pipeline.strict_model import StrictModel
 
 __all__ = ["Column", "Description", "Features", "Links", "Log", "Name", "Table", "Titles"]
@@ -27,6 +29,8 @@ Column = Annotated[str | int, pydantic.PlainValidator(_column), _COLUMN_SCHEMA]
 _TAKEN = {"user", "item", "head", "tail", "weight", "rating", "timestamp", "part", USER_ID, ITEM_ID, HEAD_ID, TAIL_ID, NODE_ID}
 
 _NO_TEXT = ("punycode", "idna")  # Python codecs that do not encode files
+
+Address = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 """A name that becomes part of file and metric names."""
@@ -48,8 +52,10 @@ class Table(StrictModel):
     """A file and its format; a Parquet file needs only the path.
 
     Attributes:
-        path: A local path, an http(s) URL, or anything else that fsspec opens (``s3://``, ``zip://inside::outside``, ...).
-        sha256: Expected checksum of the file; ``None`` skips the check.
+        path: A local path, in which ``~`` and environment variables are expanded, an http(s) URL, or anything else that fsspec
+            opens (``s3://``, ``zip://inside::outside``, ...). A local folder or a pattern (``logs/*.csv``) stands for all its
+            files, whose rows are one table.
+        sha256: Expected checksum of a single file; ``None`` skips the check.
         separator: Field separator; one or more characters.
         quote: Quote character, doubled inside a quoted field; ``None``: quotes have no special meaning.
         header: Whether there is a header row; ``None``: only if some column is given by name rather than by number.
@@ -57,7 +63,7 @@ class Table(StrictModel):
         skip_rows: Rows to skip before the header or the first row, usually comments.
     """
 
-    path: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
+    path: Address
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     separator: Annotated[str, Field(min_length=1)] = ","
     quote: Annotated[str, Field(min_length=1, max_length=1)] | None = '"'
@@ -82,6 +88,17 @@ class Table(StrictModel):
         if not right:
             raise ValueError("a text encoding that Python supports, such as utf-8, latin-1, cp1252 or utf-16")
         return encoding
+
+    def files(self) -> list[str]:
+        """Addresses of its files.
+
+        Raises:
+            InputError: If a folder or a pattern stands for none, or if there are several, of which one has a checksum.
+        """
+        found = [file for path in ([self.path] if isinstance(self.path, str) else self.path) for file in listed(path)]
+        if self.sha256 and len(found) > 1:
+            raise InputError(f"{self.path}: {len(found)} files, and sha256 is of one. Fix: remove sha256, or name one file")
+        return found
 
     def columns(self) -> dict[str, str | int | None]:
         """Our column name -> column in the file."""
@@ -112,8 +129,8 @@ class Log(Table):
     timestamp: Column | None = None
     unit: Unit = "s"
     numbers: Annotated[dict[Name, Column], Field(default_factory=dict)]
-    valid: str | None = None
-    test: str | None = None
+    valid: Address | None = None
+    test: Address | None = None
 
     @pydantic.field_validator("numbers")
     @classmethod

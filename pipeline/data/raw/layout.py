@@ -5,8 +5,9 @@ from typing import Literal
 
 __all__ = ["Layout", "Unit"]
 
-Unit = Literal["s", "ms", "us", "ns", "iso"]
-"""Unit of timestamps: seconds, milli-, micro- or nanoseconds since 1970, or ISO 8601 text."""
+Unit = Literal["s", "ms", "us", "ns", "d", "iso", "order"]
+"""Unit of timestamps: seconds, milli-, micro-, nanoseconds or days since 1970, ISO 8601 text (20240501 is), or whole numbers
+that do no more than order the interactions."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Read a file as text columns, without guessing: no type inference, no missing-value markers, no silently skipped rows."""
 
 import codecs
+import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from pipeline.data.raw.layout import Layout
+from pipeline.data.raw.quotes import check_quotes
 from pipeline.errors import InputError, Problem, closest
 
 __all__ = ["read_columns"]
@@ -24,12 +26,24 @@ log = logging.getLogger(__name__)
 
 _WHOLE_LINE = "\x1f"  # the ASCII unit separator, which no field contains
 _LONGEST_ROW = 2**24  # bytes
-_LARGEST_EXACT = 2**53  # from here on, float64 does not hold every integer
+_LARGEST_EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # bits of a float -> from here on, it does not hold every integer
 
-# Magic bytes at the start of a file -> its type.
+# Magic bytes at the start of a file -> its type; of what is not read, also what to do.
 _PARQUET = b"PAR1"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_ARCHIVES = {b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+_WITH_PANDAS = "store it as Parquet or CSV, with pandas"
+_UNREAD = {
+    b"PK\x03\x04": ("a zip archive", "write zip://<file in it>::{where}"),
+    b"\xfd7zXZ": ("an xz archive", "unpack it"),
+    b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
+    b"Rar!": ("a rar archive", "unpack it"),
+    b"\xd0\xcf\x11\xe0": ("an Excel table", f"{_WITH_PANDAS}: read_excel(file, dtype=str)"),
+    b"ARROW1": ("an Arrow file", f"{_WITH_PANDAS}: read_feather(file)"),
+    b"ORC": ("an ORC file", f"{_WITH_PANDAS}: read_orc(file)"),
+    b"SQLite format": ("a database", f"{_WITH_PANDAS}: read_sql(query, connection)"),
+}
+_EXCEL = b"[Content_Types].xml"  # the first file in an Excel table, which is a zip archive
+_JSON = ("JSON", f"{_WITH_PANDAS}: read_json(file, lines=True, dtype=False)")
 
 
 def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layout: Layout) -> pd.DataFrame:
@@ -49,11 +63,9 @@ def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layou
         InputError: Names file, row and field of each problem.
     """
     with path.open("rb") as file:
-        start = file.read(8)
-    for magic, name in _ARCHIVES.items():
-        if start.startswith(magic):
-            fix = f"write zip://<file in it>::{where}" if name == "zip" else "unpack it"
-            raise InputError(f"{where}: is a {name} archive. Fix: {fix}")
+        start = file.read(2**16)
+    if unread := _unread(start):
+        raise InputError(f"{where}: is {unread[0]}. Fix: {unread[1].format(where=where)}")
     parquet = start.startswith(_PARQUET)
     table = _read_parquet(path, where) if parquet else _read_text(path, where, layout, _compression(start))
     if table.num_rows == 0:
@@ -68,6 +80,20 @@ def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layou
         ours: _text(table, _place(table, theirs, where, parquet or layout.header), where) for ours, theirs in columns.items()
     }
     return pd.DataFrame({ours: column.to_pandas().astype("str") for ours, column in found.items()}).set_axis(rows, axis="index")
+
+
+def _unread(start: bytes) -> tuple[str, str] | None:
+    """What a file is that is not read, and what to do; ``None`` if it is read."""
+    if start.startswith(b"PK") and _EXCEL in start:
+        return _UNREAD[b"\xd0\xcf\x11\xe0"]
+    first = start.partition(b"\n")[0].strip()
+    if first[:1] in (b"{", b"["):
+        try:
+            json.loads(first)
+        except ValueError:
+            return _JSON if first in (b"{", b"[") else None
+        return _JSON
+    return next((what for magic, what in _UNREAD.items() if start.startswith(magic)), None)
 
 
 def _compression(start: bytes) -> str | None:
@@ -110,12 +136,15 @@ def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
+        kind, column = column.type, column.cast(pa.float64())
         column = pc.if_else(pc.is_nan(column), None, column)
         # Integers with missing values are often stored as floats; their text must not have an exponent.
         if pc.all(pc.equal(pc.round(column), column)).as_py():
-            if (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT:
-                raise InputError(f"{where} {name}: holds integers too large for {column.type}. Fix: store it as text")
+            if (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT[kind.bit_width]:
+                raise InputError(f"{where} {name}: holds integers too large for {kind}. Fix: store it as text")
             column = column.cast(pa.int64())
+        else:
+            column = column.cast(kind)  # 0.1 in float32 is 0.1, and no longer number
     try:
         column = column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -139,6 +168,7 @@ def _read_text(path: Path, where: str, layout: Layout, compression: str | None) 
         return "skip"
 
     names = [f"{place}" for place in range(1, layout.n_fields + 1)] if layout.n_fields and not layout.header else None
+    breaks = check_quotes(path, where, layout, compression)
     try:
         with pa.input_stream(str(path), compression=compression) as stream, _unshown_rows() as unshown:
             table = pyarrow.csv.read_csv(
@@ -156,6 +186,7 @@ def _read_text(path: Path, where: str, layout: Layout, compression: str | None) 
                     quote_char=layout.quote if layout.quote and one_character else False,
                     invalid_row_handler=refuse,
                     ignore_empty_lines=False,
+                    newlines_in_values=breaks,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
             )

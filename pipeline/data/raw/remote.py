@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import time
+from glob import glob, has_magic
 from pathlib import Path
 
 import fsspec
@@ -12,7 +13,7 @@ from fsspec.callbacks import TqdmCallback
 
 from pipeline.errors import InputError, IntegrityError, MachineError
 
-__all__ = ["anchored", "copy_to", "local_path"]
+__all__ = ["anchored", "copy_to", "listed", "local_path"]
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +25,51 @@ _SLOWEST, _WINDOW_S = 1024, 60.0  # minimum bytes per second, averaged over this
 
 
 def local_path(address: str) -> str | None:
-    """The local file behind an address, or ``None``; for ``zip://inside::outside``, the outer file."""
-    outer = address.rpartition("::")[2].removeprefix("file://")
-    return None if "://" in outer else outer
+    """The local file behind an address, or ``None``; for ``zip://inside::outside``, the outer file.
+
+    ``~`` and environment variables are those of whoever asks.
+    """
+    outer = address.rpartition("::")[2].removeprefix("file://").removeprefix("local://")
+    return None if "://" in outer else os.path.expanduser(os.path.expandvars(outer))
 
 
 def anchored(address: str) -> str:
     """The same address; in the copy of the project in which a queued experiment of DVC runs, paths are those of the project."""
     outer, root = local_path(address), os.environ.get("DVC_ROOT")
-    if outer is None or root is None or Path(outer).is_absolute() or Path(outer).exists():
+    if outer is None:
         return address
     inside, mark, _ = address.rpartition("::")
+    if root is None or Path(outer).is_absolute() or glob(outer):
+        return f"{inside}{mark}{outer}"
     return f"{inside}{mark}{Path(root, outer)}"
+
+
+def listed(address: str) -> list[str]:
+    """Addresses of the files that an address stands for: itself, or all of a local folder or pattern (``logs/*.csv``).
+
+    They are in alphabetical order, those of folders in a folder included; names that begin with a dot or an underscore are not
+    data but marks of the program that wrote them.
+
+    Raises:
+        InputError: If there is none.
+    """
+    outer = local_path(address)
+    if outer is None or "::" in address:
+        return [address]
+    place = anchored(outer)
+    if Path(place).is_dir():
+        found = [str(path) for path in Path(place).rglob("*") if path.is_file() and not _is_mark(path.relative_to(place))]
+    elif has_magic(place) and not Path(place).exists():
+        found = [path for path in glob(place, recursive=True) if Path(path).is_file()]
+    else:
+        return [address]
+    if not found:
+        raise InputError(f"{address}: there is no file in it. Fix: correct its path in params.yaml, or put files there")
+    return sorted(found)
+
+
+def _is_mark(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
 
 
 def copy_to(path: Path, address: str, checksum: str | None) -> None:

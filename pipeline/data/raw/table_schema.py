@@ -1,5 +1,6 @@
 """The table schema: types and permitted values of the columns, for every data set."""
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,11 +17,13 @@ from pipeline.errors import InputError, Problem, shortened
 __all__ = ["typed"]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "d": "days"}
+_UNITS = f"set its unit ({', '.join([*_WORDS, 'iso, order'])})"
 _HEAVIEST = 1e100
 _LARGEST = 9.2e18  # still fits into int64
 _DAY = 86_400
 _YEAR_1990 = 631_152_000
+_OTHER_UNIT = 100  # times less than the latest: no log is that long, units are a thousand times apart, and 0 is no time
 
 # A check's text says what the value must be. Only the first failed check of a field is reported.
 _ID = pandera.Column(
@@ -55,14 +58,14 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s", numbers: Sequence[s
     """Validate text columns and convert them to their types.
 
     Ids stay text. Ratings and weights become float64 and must be finite, weights also > 0. Timestamps become whole seconds
-    since 1970 (int64) and must lie between 1970 and tomorrow: values outside this range, or sub-second timestamps that all
-    lie before 1990, usually mean that the declared unit is wrong.
+    since 1970 (int64) and must lie between 1970 and tomorrow: values outside this range, numbers that all lie before 1990, or
+    some that are less than a hundredth of the latest mean that the declared unit is wrong, or mixed.
 
     Args:
         table: Text columns, any of ``user_id``, ``item_id``, ``head_id``, ``tail_id``, ``rating``, ``weight``,
             ``timestamp``. The index holds row numbers in the file; rows exploded from one row of it share its number.
         where: Name of the file in error messages.
-        unit: Unit of the timestamps: seconds, milli-, micro- or nanoseconds since 1970, or ``"iso"`` for ISO 8601 text.
+        unit: Unit of the timestamps.
         numbers: Further columns, which become float64 and must be finite.
 
     Returns:
@@ -76,15 +79,7 @@ def typed(table: pd.DataFrame, where: str, unit: Unit = "s", numbers: Sequence[s
         found[column] = pd.to_numeric(found[column], errors="coerce").astype("float64")
     if TIMESTAMP in table:
         found[TIMESTAMP], wrong = _seconds(found[TIMESTAMP], unit)
-        units = f", or set its unit ({', '.join([*_PER_SECOND, 'iso'])})"
-        problems += _faults(table[TIMESTAMP], wrong, where, _asked(unit) + units)
-        outside = ~wrong & ~found[TIMESTAMP].between(0, int(time.time()) + _DAY)
-        problems += _faults(table[TIMESTAMP], outside, where, f"{_asked(unit)} between 1970 and now{units}")
-        if unit not in ("s", "iso") and not problems and (latest := int(found[TIMESTAMP].max())) < _YEAR_1990:
-            day = f"{datetime.fromtimestamp(latest, UTC):%Y-%m-%d}"
-            raise InputError(
-                f"{where} {TIMESTAMP}: read as {_WORDS[unit]}, all lie before 1990, the latest on {day}. Fix: correct the unit"
-            )
+        problems += _time_faults(table[TIMESTAMP], found[TIMESTAMP], wrong, where, unit)
     for column in numbers:
         wrong = ~found[column].abs().lt(np.inf)
         problems += _faults(table[column], wrong, where, "a finite number")
@@ -108,13 +103,51 @@ def _faults(values: "pd.Series[str]", wrong: "pd.Series[bool]", where: str, aske
         return [Problem(where, None, str(values.name), first, f"write {asked}")]
     name = str(values.name)
     return [
-        Problem(where, int(row), name, f"found {shortened(text)}", f"write {asked}")  # type: ignore[call-overload]
+        Problem(where, int(row), name, f"found {shortened(text)}", f"write {asked}{_with_a_point(text, asked)}")  # type: ignore[call-overload]
         for row, text in bad.items()
     ]
 
 
+def _with_a_point(text: str, asked: str) -> str:
+    return " with a decimal point" if "number" in asked and re.fullmatch("-?[0-9]+,[0-9]+", text) else ""
+
+
+def _time_faults(
+    texts: "pd.Series[str]", seconds: "pd.Series[Any]", wrong: "pd.Series[bool]", where: str, unit: Unit
+) -> list[Problem]:
+    """What cannot be read as a time of the unit, and what can, but was most probably meant otherwise."""
+    asked = (
+        "an ISO 8601 date and time"
+        if unit == "iso"
+        else f"a whole number of {_WORDS[unit]}"
+        if unit in _WORDS
+        else "a whole number"
+    )
+    problems = _faults(texts, wrong, where, f"{asked}, or {_UNITS}")
+    if unit == "order":
+        return problems
+    outside = ~wrong & ~seconds.between(0, int(time.time()) + _DAY)
+    problems += _faults(texts, outside, where, f"{asked} between 1970 and now, or {_UNITS}")
+    latest = int(seconds.max())
+    if unit == "iso" or problems:
+        return problems
+    if latest < _YEAR_1990:
+        day = f"{datetime.fromtimestamp(latest, UTC):%Y-%m-%d}"
+        looks = "; they look like YYYYMMDD, which is iso" if _are_calendar_days(texts) else ""
+        problem = f"read as {_WORDS[unit]}, all lie before 1990, the latest on {day}{looks}"
+        return [Problem(where, None, TIMESTAMP, problem, _UNITS)]
+    early = seconds < latest // _OTHER_UNIT
+    return _faults(texts, early, where, f"it in {_WORDS[unit]}, as the others are, or leave the row out")
+
+
 def _asked(unit: Unit) -> str:
-    return "an ISO 8601 date and time" if unit == "iso" else f"a whole number of {_WORDS[unit]}"
+    if unit == "iso":
+        return "an ISO 8601 date and time"
+    return f"a whole number of {_WORDS[unit]}" if unit in _WORDS else "a whole number"
+
+
+def _are_calendar_days(texts: "pd.Series[str]") -> bool:
+    return bool(texts.str.fullmatch("(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])").all())
 
 
 def _seconds(values: "pd.Series[str]", unit: Unit) -> "tuple[pd.Series[Any], pd.Series[bool]]":
@@ -126,4 +159,8 @@ def _seconds(values: "pd.Series[str]", unit: Unit) -> "tuple[pd.Series[Any], pd.
         return moments.mask(wrong, pd.Timestamp(0, tz="UTC")).astype("datetime64[s, UTC]").astype("int64"), wrong
     wrong = ~values.str.fullmatch("-?[0-9]{1,19}")
     wrong |= pd.to_numeric(values.mask(wrong, "0")).astype("float64").abs() > _LARGEST
-    return pd.to_numeric(values.mask(wrong, "0")).astype("int64") // _PER_SECOND[unit], wrong
+    whole = pd.to_numeric(values.mask(wrong, "0")).astype("int64")
+    if unit == "d":
+        wrong |= whole.abs() > _LARGEST // _DAY
+        return whole.mask(wrong, 0) * _DAY, wrong
+    return whole // _PER_SECOND.get(unit, 1), wrong

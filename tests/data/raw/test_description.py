@@ -30,7 +30,7 @@ MAIN_KEYS = (
     "path, sha256, separator, quote, header, encoding, skip_rows, user, item, rating, timestamp, unit, numbers, valid, test"
 )
 TEXT = "a text encoding that Python supports, such as utf-8, latin-1, cp1252 or utf-16"
-UNITS = "'s', 'ms', 'us', 'ns' or 'iso'"
+UNITS = "'s', 'ms', 'us', 'ns', 'd', 'iso' or 'order'"
 
 
 @pytest.mark.parametrize(

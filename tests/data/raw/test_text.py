@@ -49,7 +49,7 @@ def test_a_broken_row_is_named(tmp_path: Path, content: str, problems: list[str]
     assert list(refused.value.problems) == problems
 
 
-UNITS = ", or set its unit (s, ms, us, ns, iso)"
+UNITS = ", or set its unit (s, ms, us, ns, d, iso, order)"
 
 
 @pytest.mark.parametrize("value", ["1.5", "", "x", "1e9"])

@@ -36,6 +36,7 @@ class Preprocess(StrictModel):
     dates: tuple[str, str] | None
     split_seed: Annotated[int, Field(ge=0)]
     cold: Literal["keep", "drop"]
+    ties: Literal["random", "together"] = "random"
     keep_linked: bool = False
 
     @pydantic.field_validator("ratios")

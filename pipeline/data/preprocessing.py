@@ -7,32 +7,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.data.derived import MOST_LISTED, share_listed
 from pipeline.data.filtering import k_core, keep_rated, resolve_duplicates
-from pipeline.data.ids import UNKNOWN, IdMap
+from pipeline.data.ids import IdMap
+from pipeline.data.numbering import align_features, known_titles, number_all, refuse_copies, with_linked
 from pipeline.data.processed import Processed
-from pipeline.data.relation import ITEM, USER, NodeFeatures, Numbers, Relation, SideTable
+from pipeline.data.relation import ITEM, USER
 from pipeline.data.split import TEST, TRAIN, VALID, Split
-from pipeline.data.splitting import Splitting, assign_last, assign_one, assign_random, assign_stable, assign_temporal
-from pipeline.data.tables import (
-    HEAD_ID,
-    ITEM_ID,
-    NODE_ID,
-    PART,
-    RATING,
-    TAIL_ID,
-    TIMESTAMP,
-    TITLE,
-    USER_ID,
-    WEIGHT,
-    RawRelation,
-    RawTables,
-)
+from pipeline.data.splitting import Splitting, assign_last, assign_one, assign_random, assign_stable, assign_temporal, n_torn
+from pipeline.data.tables import ITEM_ID, PART, RATING, TIMESTAMP, USER_ID, RawTables
 from pipeline.errors import InputError
 
 __all__ = ["preprocess"]
 
 log = logging.getLogger(__name__)
+
+_WORDS = {PART: "split of its own"}
+_REMARKABLE = 0.25  # share of the interactions that a k-core leaves, below which it is remarked on
 
 
 def preprocess(
@@ -61,7 +51,10 @@ def preprocess(
         (PART, method == "given", "split"),
     ):
         if asked and column not in raw.interactions:
-            raise InputError(f"preprocess.{key}: the data set has no {column}. Fix: change preprocess.{key}")
+            more = " name your own files as valid and test beside path, or" if column == PART else ""
+            raise InputError(
+                f"preprocess.{key}: the data set has no {_WORDS.get(column, column)}. Fix:{more} change preprocess.{key}"
+            )
     log.info("numbering %s interactions", f"{len(raw.interactions):,}")
     all_ids = {USER: IdMap.of(raw.interactions[USER_ID]), ITEM: IdMap.of(raw.interactions[ITEM_ID])}
     numbers = {kind: all_ids[kind].numbers(raw.interactions[column]) for kind, column in ((USER, USER_ID), (ITEM, ITEM_ID))}
@@ -72,11 +65,16 @@ def preprocess(
     if min_rating is not None:
         kept = keep_rated(kept, min_rating)
         counts[f"rated {min_rating:g} or more"] = len(kept)
-    kept = k_core(kept, k)
+    before, kept = kept, k_core(kept, k)
     counts[f"in the {k}-core"] = len(kept)
     log.info("interactions: %s", ", ".join(f"{n:,} {what}" for what, n in counts.items()))
     if kept.empty:
-        raise InputError("preprocess: no interactions are left. Fix: lower preprocess.k_core or preprocess.min_rating")
+        raise InputError(f"preprocess: no interactions are left. Fix: {_what_would_leave_some(before, k)}")
+    if len(kept) < _REMARKABLE * len(before):
+        dropped = 1 - len(kept) / len(before)
+        log.warning(
+            "preprocess.k_core: %d drops %.0f%% of the interactions. Fix: lower it if that is not meant", k, 100 * dropped
+        )
 
     ids = {kind: all_ids[kind].only(kept[kind].to_numpy()) for kind in (USER, ITEM)}
     for kind in (USER, ITEM):
@@ -84,32 +82,20 @@ def preprocess(
     if len(ids[ITEM]) == 1:
         raise InputError("preprocess: there is only one item, so nothing to rank. Fix: add items, or keep more interactions")
     if keep_linked:
-        ids = {kind: _with_linked(kind, ids[kind], all_ids[kind], raw.relations) for kind in (USER, ITEM)}
+        ids = {kind: with_linked(kind, ids[kind], all_ids[kind], raw.relations) for kind in (USER, ITEM)}
     split = _split(kept, ids, splitting)
-    _refuse_copies(raw, all_ids, numbers)
-    sides = _number_all(raw.relations, ids)
-    titles = {}
-    if raw.titles is not None:
-        known = raw.titles[ids[ITEM].numbers(raw.titles[NODE_ID]) != UNKNOWN]
-        titles = dict(zip(known[NODE_ID], known[TITLE], strict=True))
-        log.info("titles: of %d of %d items", len(titles), len(ids[ITEM]))
-    return Processed(split, ids, sides, _align_features(raw.features, ids), titles)
+    refuse_copies(raw, all_ids, numbers)
+    sides = number_all(raw.relations, ids, all_ids)
+    titles = {} if raw.titles is None else known_titles(raw.titles, ids[ITEM], all_ids[ITEM])
+    return Processed(split, ids, sides, align_features(raw.features, ids, all_ids), titles)
 
 
-def _with_linked(kind: str, ids: IdMap, in_log: IdMap, relations: Mapping[str, RawRelation]) -> IdMap:
-    """The map with what occurs in links alone, behind the others."""
-    columns = [
-        relation.table[column]
-        for relation in relations.values()
-        for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID))
-        if node_type == kind
-    ]
-    if not columns:
-        return ids
-    linked = IdMap.of(pd.concat(columns))
-    new = linked.index[in_log.numbers(linked.index) == UNKNOWN]
-    log.info("%s: %d without interactions are kept, as they have links (preprocess.keep_linked)", kind, len(new))
-    return IdMap(ids.index.append(new))
+def _what_would_leave_some(interactions: pd.DataFrame, k: int) -> str:
+    if interactions.empty:
+        return "lower preprocess.min_rating"
+    largest = int(np.bincount(interactions[USER]).max())
+    most = next(fewer for fewer in range(min(k - 1, largest), -1, -1) if not k_core(interactions, fewer).empty)
+    return f"lower preprocess.k_core to {most} or less"
 
 
 def _split(kept: pd.DataFrame, ids: Mapping[str, IdMap], how: Splitting) -> Split:
@@ -149,73 +135,16 @@ def _parts(kept: pd.DataFrame, ids: Mapping[str, IdMap], how: Splitting) -> npt.
     if how.method == "leave_one_out":
         return assign_one(users, how.seed)
     if how.method == "last_n":
-        return assign_last(users, kept[TIMESTAMP].to_numpy(), how.last_n)
+        return _last(kept, how)
     if how.method == "temporal":
         return assign_temporal(kept[TIMESTAMP].to_numpy(), how.ratios, how.dates)
     return kept[PART].to_numpy(dtype="str")
 
 
-def _refuse_copies(raw: RawTables, ids: Mapping[str, IdMap], numbers: Mapping[str, Numbers]) -> None:
-    """Reject relations that contain the interactions, held-out ones included, under another name."""
-    for name, relation in raw.relations.items():
-        share = share_listed(numbers[USER], numbers[ITEM], ids[USER], ids[ITEM], relation)
-        if share > MOST_LISTED:
-            problem = f"contains {share:.0%} of the interactions, held-out ones included"
-            raise InputError(f"{name}: {problem}. Fix: remove this relation")
-
-
-def _number_all(relations: Mapping[str, RawRelation], ids: dict[str, IdMap]) -> dict[str, SideTable]:
-    """Number the side tables, and add the id maps of their own node types to ``ids``.
-
-    Self-loops and links of users or items without interactions are dropped. The nodes of a type are the union over all
-    relations that use it.
-    """
-    used = {name: _used(name, relation, ids) for name, relation in sorted(relations.items())}
-    found: dict[str, list[pd.Series[str]]] = {}
-    for name, relation in relations.items():
-        for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID)):
-            if node_type not in (USER, ITEM):
-                found.setdefault(node_type, []).append(relation.table[column][used[name]])
-    ids.update({node_type: IdMap.of(pd.concat(raw_ids)) for node_type, raw_ids in sorted(found.items())})
-    sides = {}
-    for name, kept in used.items():
-        relation, table = relations[name], relations[name].table[kept]
-        head, tail = relation.head_type, relation.tail_type
-        heads, tails = ids[head].numbers(table[HEAD_ID]), ids[tail].numbers(table[TAIL_ID])
-        weights = table[WEIGHT].to_numpy() if WEIGHT in table else None
-        links = Relation(name, head, tail, heads, tails, len(ids[head]), len(ids[tail]), weights)
-        sides[name] = SideTable(links, relation.kind)
-    return sides
-
-
-def _align_features(features: Mapping[str, pd.DataFrame], ids: Mapping[str, IdMap]) -> dict[str, NodeFeatures]:
-    """A row for every node; where a number is missing, the mean of its column."""
-    found = {}
-    for node_type, table in features.items():
-        if node_type not in ids:
-            problem = f"there is no node type {node_type!r} in the interactions or relations"
-            raise InputError(f"features.{node_type}: {problem}. Fix: name one of {', '.join(ids)}")
-        of_nodes = table.drop_duplicates(NODE_ID).set_index(NODE_ID).reindex(ids[node_type].index)
-        columns = of_nodes.columns
-        if empty := [name for name in columns if of_nodes[name].isna().all()]:
-            raise InputError(f"features.{node_type}: {empty[0]} describes no {node_type}. Fix: check its ids, or leave it out")
-        missing, repeated = int(of_nodes.isna().any(axis=1).sum()), len(table) - table[NODE_ID].nunique()
-        what = "features of %s: %d of %d nodes lack a number and get the mean of its column; %d rows of a repeated id dropped"
-        log.info(what, node_type, missing, len(of_nodes), repeated)
-        values = of_nodes.fillna(of_nodes.mean()).to_numpy(np.float64)
-        found[node_type] = NodeFeatures(node_type, values, tuple(map(str, columns)))
-    return found
-
-
-def _used(name: str, relation: RawRelation, ids: Mapping[str, IdMap]) -> npt.NDArray[np.bool_]:
-    """Mask of the links to keep."""
-    known = np.ones(len(relation.table), dtype=bool)
-    for node_type, column in ((relation.head_type, HEAD_ID), (relation.tail_type, TAIL_ID)):
-        if node_type in (USER, ITEM):
-            known &= ids[node_type].numbers(relation.table[column]) != UNKNOWN
-    oneself = np.zeros(len(known), dtype=bool)
-    if relation.head_type == relation.tail_type:
-        oneself = (relation.table[HEAD_ID] == relation.table[TAIL_ID]).to_numpy()
-    found = "%s: %d links, %d dropped (user or item without interactions), %d dropped (self-loops)"
-    log.info(found, name, len(known), (~known).sum(), (known & oneself).sum())
-    return known & ~oneself
+def _last(kept: pd.DataFrame, how: Splitting) -> npt.NDArray[np.str_]:
+    users, times = kept[USER].to_numpy(), kept[TIMESTAMP].to_numpy()
+    parts = assign_last(users, times, how.last_n, how.seed, together=how.ties == "together")
+    if torn := n_torn(users, times, parts):
+        found = "%d of %d users have interactions of the same time in several parts, by chance (preprocess.split_seed). %s"
+        log.warning(found, torn, users.max() + 1, "Fix: set preprocess.ties: together, if that is not meant")
+    return parts

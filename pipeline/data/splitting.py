@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from pipeline.data.split import TEST, TRAIN, VALID
 from pipeline.kernels.ties import mixed_bits
 from pipeline.seeding import numpy_generator
 
-__all__ = ["Splitting", "assign_last", "assign_one", "assign_random", "assign_stable", "assign_temporal"]
+__all__ = ["Splitting", "assign_last", "assign_one", "assign_random", "assign_stable", "assign_temporal", "n_torn"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Splitting:
         ratios: Shares of train, valid and test; used by ``random``, ``stable`` and ``temporal``.
         last_n: Interactions per user in valid and in test; used by ``last_n``.
         dates: First day of valid and first day of test; used by ``temporal`` instead of shares.
-        seed: Seed of the split; used by ``random``, ``stable`` and ``leave_one_out``.
+        seed: Seed of the split; used by all but ``temporal`` and ``given``.
+        ties: Which of a user's interactions at the same time are later is ``"random"``, or they stay ``"together"``; used by
+            ``last_n``.
         cold: Whether to ``"keep"`` or ``"drop"`` held-out interactions of cold-start users and items (not in train).
     """
 
@@ -36,6 +39,7 @@ class Splitting:
     dates: tuple[str, str] | None = None
     seed: int = 0
     cold: Literal["keep", "drop"] = "keep"
+    ties: Literal["random", "together"] = "random"
 
 
 def assign_random(users: npt.NDArray[np.int64], ratios: tuple[float, float, float], seed: int) -> npt.NDArray[np.str_]:
@@ -60,7 +64,7 @@ def assign_random(users: npt.NDArray[np.int64], ratios: tuple[float, float, floa
         exact = np.floor(n_of * ratio + 1e-9).astype(np.int64)
         share[part] = np.where((exact == 0) & (in_train > 1) & (ratio > 0), 1, exact)
         in_train -= share[part]
-    return _first_of_each(users, _noise(users, seed), share[TEST], share[VALID])
+    return _first_of_each(users, (_noise(users, seed),), share[TEST], share[VALID])
 
 
 def assign_one(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.str_]:
@@ -76,7 +80,7 @@ def assign_one(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.str_]:
         A part for each interaction ``[n]``.
     """
     n_of = np.bincount(users)
-    return _first_of_each(users, _noise(users, seed), (n_of > 1).astype(np.int64), (n_of > 2).astype(np.int64))  # noqa: PLR2004
+    return _first_of_each(users, (_noise(users, seed),), (n_of > 1).astype(np.int64), (n_of > 2).astype(np.int64))  # noqa: PLR2004
 
 
 def assign_stable(
@@ -110,24 +114,50 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def assign_last(users: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.str_]:
+def assign_last(
+    users: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], n: int, seed: int = 0, *, together: bool = False
+) -> npt.NDArray[np.str_]:
     """Assign the latest ``n`` interactions of each user to test, and the ``n`` before them to valid.
 
-    If a user has too few, test is filled before valid, but one interaction always stays in train. Ties in time are broken by
-    the order of the rows.
+    If a user has too few, test is filled before valid, but one interaction always stays in train.
 
     Args:
         users: As for ``assign_random``.
         timestamps: Seconds ``[n_interactions]``.
         n: Interactions per user and part.
+        seed: Decides which of several interactions at the same time counts as later.
+        together: Whether a user's interactions at the same time stay in one part instead: with the latest ``n`` go all that are
+            as late as any of them, and those at the earliest time are in train.
 
     Returns:
         A part for each interaction ``[n_interactions]``.
     """
+    if together:
+        return _last_together(users, timestamps, n)
     n_of = np.bincount(users)
     in_test = np.minimum(n, np.maximum(n_of - 1, 0))
     in_valid = np.minimum(n, np.maximum(n_of - 1 - in_test, 0))
-    return _first_of_each(users, -timestamps, in_test, in_valid)
+    return _first_of_each(users, (_noise(users, seed), -timestamps), in_test, in_valid)
+
+
+def _last_together(users: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.str_]:
+    frame = pd.DataFrame({"user": users, "time": timestamps})
+    size = frame.groupby(["user", "time"], sort=True).size()
+    of_user = size.groupby(level="user")
+    later = of_user.sum().reindex(size.index, level="user") - of_user.cumsum()  # interactions of the user at later times
+    earliest = of_user.cumcount() == 0
+    in_test = (later < n) & ~earliest
+    n_test = size.where(in_test, 0).groupby(level="user").sum()
+    in_valid = ~in_test & ~earliest & (later - n_test.reindex(size.index, level="user") < n)
+    part = pd.Series(np.select([in_test, in_valid], [TEST, VALID], TRAIN), index=size.index)
+    return part.reindex(pd.MultiIndex.from_frame(frame)).to_numpy().astype("<U5")
+
+
+def n_torn(users: npt.NDArray[np.int64], timestamps: npt.NDArray[np.int64], parts: npt.NDArray[np.str_]) -> int:
+    """Number of users who have interactions of the same time in several parts."""
+    frame = pd.DataFrame({"user": users, "time": timestamps, "part": parts})
+    n_parts = frame.drop_duplicates().groupby(["user", "time"]).size()
+    return int(n_parts[n_parts > 1].index.get_level_values("user").nunique())
 
 
 def _noise(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.float64]:
@@ -136,12 +166,12 @@ def _noise(users: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.float64]:
 
 def _first_of_each(
     users: npt.NDArray[np.int64],
-    key: npt.NDArray[Any],
+    keys: tuple[npt.NDArray[Any], ...],
     in_test: npt.NDArray[np.int64],
     in_valid: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.str_]:
-    """Parts ``[n]``: by ascending ``key``, a user's first ``in_test`` go to test and the next ``in_valid`` to valid."""
-    order = np.lexsort((key, users))
+    """Parts ``[n]``: by ascending ``keys``, the last one first, a user's first ``in_test`` go to test, the next to valid."""
+    order = np.lexsort((*keys, users))
     n_of = np.bincount(users)
     rank = np.arange(users.size) - np.repeat(np.cumsum(n_of) - n_of, n_of)
     by_user = users[order]

@@ -72,7 +72,7 @@ def test_one_item_is_refused() -> None:
 def test_nothing_left_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         run(raw(), k=50)
-    expected = "preprocess: no interactions are left. Fix: lower preprocess.k_core or preprocess.min_rating"
+    expected = "preprocess: no interactions are left. Fix: lower preprocess.k_core to 6 or less"
     assert str(refused.value) == expected
 
 
@@ -110,7 +110,10 @@ def test_a_given_split_is_kept_and_a_pair_in_two_parts_is_learnt_from() -> None:
     log = pd.DataFrame(rows, columns=["user_id", "item_id", "part"]).astype("str")
     expected = {"train": {("u1", "i1"), ("u2", "i2")}, "valid": {("u1", "i2")}, "test": {("u2", "i1")}}
     assert raw_parts(run(RawTables(log, {}), method="given")) == expected
-    with pytest.raises(InputError, match=r"preprocess\.split: the data set has no part\. Fix: change preprocess\.split"):
+    with pytest.raises(
+        InputError,
+        match=r"preprocess\.split: the data set has no split of its own\. Fix: name your own files as valid and test",
+    ):
         run(raw(), method="given")
 
 
@@ -158,3 +161,26 @@ def test_own_parts_that_are_split_anew_are_said_so(caplog: pytest.LogCaptureFixt
     caplog.set_level("INFO")
     run(RawTables(raw().interactions.assign(part="train"), {}))
     assert "own train, valid and test are pooled and split again (preprocess.split is random)" in caplog.text
+
+
+def test_a_core_that_drops_most_is_remarked_on(caplog: pytest.LogCaptureFixture) -> None:
+    pairs = [(f"u{n}", f"i{n}") for n in range(100)] + [(f"v{n}", f"j{k}") for n in range(5) for k in range(5)]
+    table = pd.DataFrame(pairs, columns=["user_id", "item_id"], dtype="str")
+    run(RawTables(table, {}), k=5)
+    line = "preprocess.k_core: 5 drops 80% of the interactions. Fix: lower it if that is not meant"
+    assert line in caplog.messages
+
+
+def test_ties_are_said_and_no_name_decides_them(caplog: pytest.LogCaptureFixture) -> None:
+    """Renaming the items keeps every part; `together` says nothing, as nothing is torn."""
+    pairs = [(f"u{user}", item, day) for user in range(30) for day in (1, 2, 3) for item in (f"{day}a", f"{day}b", f"{day}c")]
+    table = pd.DataFrame(pairs, columns=["user_id", "item_id", "timestamp"]).astype({"user_id": "str", "item_id": "str"})
+    renamed = table.assign(item_id=table["item_id"].map(lambda name: name[::-1]).astype("str"))
+    one, other = (run(RawTables(of, {}), method="last_n").split for of in (table, renamed))
+    for part in ("train", "valid", "test"):
+        pd.testing.assert_frame_equal(getattr(one, part), getattr(other, part))
+    assert "30 of 30 users have interactions of the same time in several parts" in caplog.text
+    caplog.clear()
+    together = run(RawTables(table, {}), method="last_n", ties="together").split
+    assert [len(part) for part in (together.train, together.valid, together.test)] == [90, 90, 90]
+    assert "same time" not in caplog.text

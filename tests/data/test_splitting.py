@@ -3,7 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.data.splitting import assign_last, assign_one, assign_random, assign_temporal
+from pipeline.data.split import TEST, TRAIN
+from pipeline.data.splitting import assign_last, assign_one, assign_random, assign_temporal, n_torn
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -78,3 +79,41 @@ def test_dates_cut_at_midnight_utc() -> None:
     timestamps = np.array([0, day - 1, day, 2 * day - 1, 2 * day])
     parts = assign_temporal(timestamps, RATIOS, ("1970-01-02", "1970-01-03"))
     assert parts.tolist() == ["train", "train", "valid", "valid", "test"]
+
+
+def test_which_of_simultaneous_interactions_is_last_is_chance_and_no_order() -> None:
+    """Of 3,000 users with five interactions on one day, every place is held out as often."""
+    users, days = np.repeat(np.arange(3000), 5), np.zeros(15_000, dtype=np.int64)
+    held = assign_last(users, days, 1, seed=0).reshape(3000, 5) == TEST
+    assert held.sum(axis=1).tolist() == [1] * 3000
+    assert (abs(held.mean(axis=0) - 0.2) < 0.03).all()
+    assert (assign_last(users, days, 1, seed=0) != assign_last(users, days, 1, seed=1)).any()
+    assert n_torn(users, days, assign_last(users, days, 1)) == 3000
+
+
+def test_what_is_simultaneous_can_stay_together() -> None:
+    """By hand: times of a user -> parts, for the last one and the last two."""
+    for times, n, expected in (
+        ([1, 2, 3], 1, ["train", "valid", "test"]),
+        ([1, 2, 3, 3], 1, ["train", "valid", "test", "test"]),
+        ([1, 2, 2, 3, 3], 2, ["train", "valid", "valid", "test", "test"]),
+        ([1, 2, 3, 4, 4], 1, ["train", "train", "valid", "test", "test"]),
+        ([5, 5, 5], 1, ["train", "train", "train"]),
+        ([1, 2, 2], 1, ["train", "test", "test"]),
+        ([7], 1, ["train"]),
+    ):
+        order = np.random.default_rng(0).permutation(len(times))
+        parts = assign_last(np.zeros(len(times), dtype=np.int64), np.array(times)[order], n, together=True)
+        assert parts.tolist() == [expected[place] for place in order]
+
+
+def test_together_tears_nothing_and_holds_out_at_least_as_much_where_it_can() -> None:
+    generator = np.random.default_rng(1)
+    users, days = generator.integers(0, 200, 3000), generator.integers(0, 8, 3000)
+    parts = assign_last(users, days, 2, together=True)
+    assert n_torn(users, days, parts) == 0
+    for user in range(200):
+        mine, times = parts[users == user], days[users == user]
+        assert (mine == TRAIN).any()
+        assert (mine == TEST).sum() >= 2
+        assert times[mine == TEST].min() > times[mine != TEST].max()

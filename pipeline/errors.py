@@ -6,7 +6,8 @@ pmtrec and ends with exit code 70.
 
 import csv
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ __all__ = [
     "ParamsError",
     "PmtrecError",
     "Problem",
+    "about",
     "closest",
     "joined",
     "shortened",
@@ -120,6 +122,16 @@ _E = TypeVar("_E", bound=PmtrecError)
 def joined(errors: Sequence[_E]) -> _E:
     """Merge the problems of several errors into one error, of the class of the first."""
     return type(errors[0])(*(problem for error in errors for problem in error.args))
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Errors within the block begin with a name, but for those of tables, which name their file."""
+    try:
+        yield
+    except PmtrecError as error:
+        named = [problem if isinstance(problem, Problem) else f"{name}: {problem}" for problem in error.args]
+        raise type(error)(*named) from error
 
 
 def shortened(text: str) -> str:

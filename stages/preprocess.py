@@ -7,6 +7,7 @@ from pipeline.data.preprocessing import preprocess
 from pipeline.data.splitting import Splitting
 from pipeline.data.storage import save_processed
 from pipeline.datasets.base import open_dataset
+from pipeline.errors import about
 from pipeline.integrity import check_folder
 from stages._checked import read_checked
 from stages._stage import parser, run
@@ -17,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser(__doc__, "checked", "record", "raw", "out").parse_args(argv)
     record, chosen = read_checked(args.record), read_checked(args.checked)["arguments"]
     raw = open_dataset(record["plug_in"], record.get("described")).read(check_folder(args.raw))
-    processed = preprocess(raw, **chosen | {"splitting": Splitting(**chosen["splitting"])})
+    with about(args.out.name):
+        processed = preprocess(raw, **chosen | {"splitting": Splitting(**chosen["splitting"])})
     with new_folder(args.out) as out:
         save_processed(out, processed)
 

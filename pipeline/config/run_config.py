@@ -4,7 +4,7 @@ An error names the key path, what was found and what is allowed. What plug-ins a
 ``pipeline.config.plugin_options``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -160,8 +160,12 @@ class RunConfig(StrictModel):
         return self.model_copy(update={"overrides": {**self.overrides, dataset: changed}})
 
 
-def read_config(path: Path) -> RunConfig:
+def read_config(path: Path, leave_out: Collection[str] = ()) -> RunConfig:
     """Read and validate params.yaml (YAML 1.2), except the types of plug-in options (see ``plugin_options``).
+
+    Args:
+        path: The file.
+        leave_out: Own data sets that are taken as if they were not in it.
 
     Raises:
         InputError: If there is no such file.
@@ -172,7 +176,7 @@ def read_config(path: Path) -> RunConfig:
         raise ParamsError(
             f"{path}: must hold sections (found {content!r}). Fix: write them ({', '.join(RunConfig.model_fields)})"
         )
-    named = said(content)
+    named = _without(said(content), leave_out)
     config = _validated(path, above_defaults(named))
     config._said = named
     sets = sorted(folder.name for folder in path.parent.joinpath("settings").glob("*") if folder.is_dir())
@@ -182,6 +186,15 @@ def read_config(path: Path) -> RunConfig:
         for method in (None, *override.methods):
             config.resolved(dataset, method)
     return config
+
+
+def _without(named: dict[str, Any], datasets: Collection[str]) -> dict[str, Any]:
+    if not datasets:
+        return named
+    kept = {
+        key: {name: of for name, of in named.get(key, {}).items() if name not in datasets} for key in ("custom", "overrides")
+    }
+    return {**named, **kept, "datasets": [name for name in named["datasets"] if name not in datasets]}
 
 
 def _validated(path: Path, content: Mapping[str, Any], place: str = "") -> RunConfig:

@@ -50,7 +50,7 @@ class Training:
 
 
 def source_tags() -> dict[str, str]:
-    """Tags of a run; the commit is empty outside of a git repository."""
+    """Tags of a run; what git cannot say, as outside of a repository, is empty."""
     try:
         user = getpass.getuser()
     except (ImportError, KeyError, OSError):  # in a container, the user id may have no name
@@ -59,9 +59,9 @@ def source_tags() -> dict[str, str]:
         "mlflow.user": user,
         "mlflow.source.name": "stages/train.py",
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": _git("rev-parse", "HEAD"),
+        "mlflow.source.git.commit": _git("rev-parse", "HEAD") or "",
         # DVC itself rewrites dvc.lock while a pipeline runs.
-        "git.dirty": str(bool(_git("status", "--porcelain", "--", ".", ":(exclude)dvc.lock"))).lower(),
+        "git.dirty": _is_dirty(),
         "dvc.exp.name": os.environ.get("DVC_EXP_NAME", ""),
         PROCESS: f"{socket.gethostname()}:{os.getpid()}",
     }
@@ -85,9 +85,15 @@ def locked_stages(lock: Path, suffixes: tuple[str, ...]) -> dict[str, object]:
     return {name: stage for name, stage in stages.items() if name.endswith(suffixes)}
 
 
-def _git(*arguments: str) -> str:
+def _is_dirty() -> str:
+    """Empty where git cannot say."""
+    status = _git("status", "--porcelain", "--", ".", ":(exclude)dvc.lock")
+    return "" if status is None else str(bool(status)).lower()
+
+
+def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout.strip()

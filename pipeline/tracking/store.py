@@ -40,9 +40,11 @@ def connect() -> "MlflowClient":
 
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "urllib3" else logging.WARNING)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root() / 'mlflow.db'}"
     database = _root() / "mlflow.db"
-    is_there = uri != f"sqlite:///{database}" or (database.is_file() and database.stat().st_size > 0)
+    means_something = any(sign in str(database) for sign in "?%#")  # in an address
+    own = f"sqlite:///{os.path.relpath(database) if means_something else database}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or own
+    is_there = uri != own or (database.is_file() and database.stat().st_size > 0)
     with nullcontext() if is_there else _first_use():  # who only reads needs no right to write
         client = mlflow.MlflowClient(uri)
         client.search_experiments(max_results=1)

@@ -40,13 +40,29 @@ def test_a_bad_data_set_hides_neither_the_next_nor_any_fault(tmp_path: Path) -> 
     assert "changed no side task" in done.stderr
 
 
+def test_a_wrong_description_does_not_hide_the_other_data_sets(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(CLICKS)
+    (tmp_path / "bad.csv").write_text(CLICKS + ",x\n")
+    custom = (
+        f"  slip:\n    interactions: {{path: good.csv, {LOG}, unit: hours}}\n"
+        f"  bad:\n    interactions: {{path: bad.csv, {LOG}}}\n"
+        f"  good:\n    interactions: {{path: good.csv, {LOG}}}\n"
+    )
+    done = inspect(tmp_path, custom, "slip", "bad", "good")
+    assert done.returncode == 2
+    lines = [line.partition(": error: ")[2] for line in done.stderr.splitlines() if line.startswith("pmtrec: error:")]
+    assert lines[0].startswith("params.yaml: custom.slip.interactions.unit: must be 's', 'ms'")
+    assert lines[1] == "bad.csv:202 user_id: found ''. Fix: write an id"
+    assert "changed no side task" in done.stderr
+
+
 def test_what_preprocess_would_refuse_is_refused_here(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("user,item\na,x\nb,x\n")
     done = inspect(tmp_path, f"  one:\n    interactions: {{path: one.csv, {LOG}}}\n", "one")
     fix = "add items, or keep more interactions"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
-        f"pmtrec: error: preprocess: there is only one item, so nothing to rank. Fix: {fix}",
+        f"pmtrec: error: one: preprocess: there is only one item, so nothing to rank. Fix: {fix}",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import BusyError, MachineError
 from pipeline.integrity import MANIFEST, digest, files_of, write_json
 
-__all__ = ["NO_ROOM_OR_ACCESS", "locked", "new_folder"]
+__all__ = ["NO_ROOM_OR_ACCESS", "locked", "new_folder", "project_root", "refuse_busy"]
 
 NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors of the operating system that the user can fix."""
@@ -20,8 +20,8 @@ NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errn
 def new_folder(final: Path) -> Iterator[Path]:
     """A folder to fill, which gets its final name only when the block ends without an error.
 
-    An existing folder of that name stays untouched until then. The folder gets a ``manifest.json`` with the sha256 of every
-    file and the number of rows of every table.
+    An existing folder of that name stays untouched until then, and no other process gets to fill it. The folder gets a
+    ``manifest.json`` with the sha256 of every file and the number of rows of every table.
 
     Raises:
         BusyError: If another process is writing the same folder.
@@ -51,6 +51,22 @@ def new_folder(final: Path) -> Iterator[Path]:
             raise
         fix = "free disk space or grant write permission"
         raise MachineError(f"{final}: cannot be written: {error.strerror}. Fix: {fix}") from error
+
+
+def project_root() -> Path:
+    """Where what is kept beside the outputs lies; also when run in the temporary copy of ``dvc exp run --temp``."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+def refuse_busy(final: Path) -> None:
+    """See ``new_folder``, for what comes before it is filled.
+
+    Raises:
+        BusyError: If another process is writing the folder.
+    """
+    if final.parent.is_dir():
+        with locked(final):
+            pass
 
 
 @contextmanager

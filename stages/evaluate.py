@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser(__doc__, "checked", "processed", "model", "out").parse_args(argv)
     chosen = read_checked(args.checked)["arguments"]
     processed = check_folder(args.processed)
-    found = evaluate_model(load_tables(args.model), load_split(processed), partial(load_sides, processed), **chosen)
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in found.metrics.items())
-    log.info("test, %d users: %s", len(found.per_user), shown)
     with new_folder(args.out) as out:
+        found = evaluate_model(load_tables(args.model), load_split(processed), partial(load_sides, processed), **chosen)
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in found.metrics.items())
+        log.info("test, %d users: %s", len(found.per_user), shown)
         save_evaluation(out, found)
 
 

@@ -17,11 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read, preprocess, save."""
     args = parser(__doc__, "checked", "record", "raw", "out").parse_args(argv)
     record, chosen = read_checked(args.record), read_checked(args.checked)["arguments"]
-    raw = open_dataset(record["plug_in"], record.get("described")).read(check_folder(args.raw))
-    with about(args.out.name):
-        processed = preprocess(raw, **chosen | {"splitting": Splitting(**chosen["splitting"])})
-    with new_folder(args.out) as out:
-        save_processed(out, processed)
+    with new_folder(args.out) as out, about(args.out.name):
+        raw = open_dataset(record["plug_in"], record.get("described")).read(check_folder(args.raw))
+        save_processed(out, preprocess(raw, **chosen | {"splitting": Splitting(**chosen["splitting"])}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pipeline.terminal.progress import progress
 from pipeline.training.refit import refit
 from pipeline.training.storage import save_learned
 from stages._checked import read_checked
+from stages._resumed import checkpoints_of
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -23,17 +24,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen, tasks = read_checked(args.champion), read_checked(args.built)["arguments"]
     name = f"{args.dataset}/refit {chosen['method']}"
     processed = load_processed(check_folder(args.processed))
-    with progress(name, chosen["epoch"]) as show:
-        split, learned = refit(processed, chosen["kind"], chosen["arguments"], chosen["seed"], chosen["epoch"], tasks, show)
-    log.info(
-        "%s: %d interactions, %d epochs; nothing is held out, so no metric belongs to it",
-        name,
-        len(split.train),
-        chosen["epoch"],
-    )
+    checkpoints = checkpoints_of(name, args.checked.parent, [chosen, tasks], [args.processed])
+    learn_by = dict(chosen["arguments"]) | ({} if chosen["kind"] == "baselines" else {"checkpoints": checkpoints})
     params = {"dataset": args.dataset, "method": chosen["method"], "seed": chosen["seed"], **chosen["params"]}
     with new_folder(args.out) as out:
+        with progress(name, chosen["epoch"]) as show:
+            split, learned = refit(processed, chosen["kind"], learn_by, chosen["seed"], chosen["epoch"], tasks, show)
+        what = "%s: %d interactions, %d epochs; nothing is held out, so no metric belongs to it"
+        log.info(what, name, len(split.train), chosen["epoch"])
         save_learned(out, learned, params)
+    checkpoints.remove()
 
 
 if __name__ == "__main__":

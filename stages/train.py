@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.artifacts import new_folder
+from pipeline.artifacts import new_folder, refuse_busy
 from pipeline.data.storage import load_split, load_tasks
 from pipeline.integrity import check_folder
 from pipeline.metric_names import VALIDATION_METRIC
@@ -17,6 +17,7 @@ from pipeline.training.epoch import Epoch
 from pipeline.training.learning import LEARN
 from pipeline.training.storage import save_learned
 from stages._checked import place_of, read_checked
+from stages._resumed import checkpoints_of
 from stages._stage import parser, run
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     training = Training(args.dataset, args.method, seed, params, inputs, args.out)
     name = training.key
     chosen = checked["arguments"]
+    refuse_busy(args.out)
+    checkpoints = checkpoints_of(name, args.checked.parents[2], [checked, seed], [args.processed, args.tasks])
+    if checked["kind"] != "baselines":
+        chosen["checkpoints"] = checkpoints
     meter = Meter()
-    with live_run(training) as live:
+    with live_run(training) as live, new_folder(args.costs) as costs, new_folder(args.out) as out:
         place = place_of(args.checked, (args.dataset, args.method, seed))
         with progress(f"{name} ({place})", _epochs(checked)) as show:
 
@@ -46,10 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             learned = LEARN[checked["kind"]](tasks, split, seed, on_epoch, **chosen)
         best = learned.best()
         log.info("%s: best epoch %d, validation NDCG@20 %.4f", name, best["epoch"], best[VALIDATION_METRIC])
-        with new_folder(args.costs) as folder:
-            meter.save(folder)
-        with new_folder(args.out) as out:
-            save_learned(out, learned, params)
+        meter.save(costs)
+        save_learned(out, learned, params)
+    checkpoints.remove()
 
 
 def _epochs(checked: Mapping[str, Any]) -> int:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +63,7 @@ class Combined:
 
 
 class Combiner(nn.Module, ABC):
-    """Combines row gradients. State that outlives a call lives in registered buffers, so that it is saved.
+    """Combines row gradients. State that outlives a call is in registered buffers, or given by ``memory``, so that it is saved.
 
     Args:
         tasks: Task names, main task first.
@@ -110,6 +110,13 @@ class Combiner(nn.Module, ABC):
         Until then patience does not count (see ``pipeline.training.early_stopping``).
         """
         return True
+
+    def memory(self) -> dict[str, Any]:
+        """What it knows of earlier steps beside its buffers and parameters, nested (see ``pipeline.states``)."""
+        return {}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:  # a no-op for rules whose buffers are all
+        """Take over what ``memory`` has given, in a rule that was made alike; its buffers come after."""
 
     def after_step(self, losses: Callable[[], Tensor]) -> None:  # a no-op for most rules
         """Called after the rows were updated; ``losses()`` re-evaluates the tasks' losses on the same batch, ``[n_tasks]``."""

@@ -1,11 +1,14 @@
 """FAMO: equalises the rates at which the losses fall, using only the loss values."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from pipeline.combiners._torchjd import derivatives
 from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.states import adam_state, load_adam_state
 
 __all__ = ["FAMO"]
 
@@ -13,7 +16,7 @@ __all__ = ["FAMO"]
 class FAMO(Combiner):
     """w_t = c z_t / L_t with z = softmax(x), and x updated by each log loss's decrease in the step (Liu et al., NeurIPS 2023).
 
-    Implemented by TorchJD, whose Adam state is not saved. The losses of a batch are evaluated again after the step. Losses are
+    Implemented by TorchJD. The losses of a batch are evaluated again after the step. Losses are
     per task, not per entity, so there is no granularity option.
 
     Args:
@@ -44,3 +47,15 @@ class FAMO(Combiner):
     def after_step(self, losses: Callable[[], Tensor]) -> None:
         """Update x from the losses after the step."""
         self.scalarizer.update(losses())
+
+    def memory(self) -> dict[str, Any]:
+        """State of the Adam that TorchJD makes at the first update."""
+        adam = self.scalarizer._optimizer
+        return {} if adam is None else {"adam": adam_state(adam)}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """See the base class."""
+        if memory:
+            scalarizer = self.scalarizer
+            scalarizer._optimizer = torch.optim.Adam([scalarizer._w], scalarizer.lr, weight_decay=scalarizer.weight_decay)
+            load_adam_state(scalarizer._optimizer, memory["adam"])

@@ -1,12 +1,16 @@
 """GradVac: raises the gradient cosine of each pair of tasks to the pair's running mean."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.combiners._gramian import GramianRule
 from pipeline.combiners._groups import Granularity, Groups, n_states
+
+if TYPE_CHECKING:
+    from torchjd.aggregation import GradVacWeighting
 
 __all__ = ["GradVac"]
 
@@ -78,3 +82,17 @@ class GradVac(GramianRule):
                 targets[:, i, j] = torch.where(both, (1 - self.beta) * target + self.beta * cosine, target)
         self.targets.index_copy_(0, groups.states, targets.to(self.targets.dtype))
         return mixed.sum(dim=1).T
+
+    def memory(self) -> dict[str, Any]:
+        """TorchJD's means, which a group has once it has been seen."""
+        return {str(place): of._phi_t for place, of in enumerate(self._weightings()) if of._phi_t is not None}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """See the base class."""
+        for place, means in memory.items():
+            of = self._weightings()[int(place)]
+            of._phi_t, of._state_key = means, (len(means), means.dtype)
+
+    def _weightings(self) -> "list[GradVacWeighting]":
+        """Of TorchJD, one per group."""
+        return [] if self.granularity == "entity" else list(self.weightings)  # type: ignore[arg-type]

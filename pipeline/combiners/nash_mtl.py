@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -57,3 +57,17 @@ class NashMTL(GramianRule):
             warnings.simplefilter("ignore")  # cvxpy warns that the problem is not in the form (DPP) that it solves fastest
             weights: Tensor = self._rules[group][tasks.numel()].weighting(root)
         return weights
+
+    def memory(self) -> dict[str, Any]:
+        """Count and last solution of every rule of TorchJD; its problem is made anew from them."""
+        states = [{n: rule.weighting for n, rule in of.items()} for of in self._rules]
+        return {"rules": [{n: [w.step, torch.from_numpy(w.prvs_alpha)] for n, w in of.items()} for of in states]}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """See the base class."""
+        for of, known in zip(self._rules, memory["rules"], strict=True):
+            for n, (step, solution) in known.items():
+                weighting = of[n].weighting
+                weighting.step, weighting.prvs_alpha = step, solution.numpy()
+                if step:
+                    weighting._init_optim_problem()

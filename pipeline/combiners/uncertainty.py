@@ -1,10 +1,12 @@
 """Uncertainty weighting: each task has a learned noise variance, and noisy tasks get smaller weights."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
 from pipeline.combiners.base import Combined, Combiner, RowGradients, Step, weighted_sum
+from pipeline.states import adam_state, load_adam_state
 
 __all__ = ["Uncertainty"]
 
@@ -12,7 +14,7 @@ __all__ = ["Uncertainty"]
 class Uncertainty(Combiner):
     """w_t = exp(-s_t) / 2, where s minimises sum_t exp(-s_t) L_t / 2 + s_t / 2 (Kendall et al., CVPR 2018). By TorchJD.
 
-    Adam's moments are not saved. Losses are per task, not per entity, so there is no granularity option.
+    Losses are per task, not per entity, so there is no granularity option.
 
     Args:
         tasks: Task names, main task first.
@@ -47,3 +49,13 @@ class Uncertainty(Combiner):
         self.scalarizer.log_var.grad = slope
         self._optimiser.step()
         return weighted_sum(gradients, weights.to(gradients.values.dtype).unsqueeze(1) * gradients.present)
+
+    def memory(self) -> dict[str, Any]:
+        """State of the Adam."""
+        return {} if self._optimiser is None else {"adam": adam_state(self._optimiser)}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """See the base class."""
+        if memory:
+            self._optimiser = torch.optim.Adam(self.scalarizer.parameters(), lr=self.lr)
+            load_adam_state(self._optimiser, memory["adam"])

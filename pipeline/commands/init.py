@@ -31,6 +31,7 @@ _IGNORED = """/.venv/
 /mlflow.db*
 /mlartifacts/
 /.*.lock
+/.pmtrec/
 /problems.csv
 /data/
 /models/

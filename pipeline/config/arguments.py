@@ -74,7 +74,7 @@ def _training(config: RunConfig, method: str, trial: TrialBuild | None) -> Train
             trial.check(of_kind, plug_in, config.place(of_kind, plug_in[0]))
         for name, plug_in in task_losses.items():
             trial.check("losses", plug_in, config.place("tasks", name, "options"), is_main=name == plugins.MAIN_TASK)
-    plain = train.model_dump(mode="json", exclude={"encoder", "loss", "optimizer"})
+    plain = train.model_dump(mode="json", exclude={"encoder", "loss", "optimizer", "resume"})
     chosen = {part: plug_in for part, (_, plug_in) in parts.items()}
     shown |= {part: _shown(plug_in) for part, plug_in in (*chosen.items(), *((f"task.{n}", p) for n, p in task_losses.items()))}
     shown |= {"train": plain, "build_tasks": config.build_tasks.model_dump(mode="json")}

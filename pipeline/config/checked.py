@@ -53,6 +53,7 @@ def checked_files(config: RunConfig) -> Iterator[File]:
     yield "compare.json", {"arguments": compared, "code": _code("stages.compare", *metrics, whole=True)}
     listed = {name: list(getattr(config, name)) for name in ("datasets", "methods", "seeds")}
     yield "collect.json", {"arguments": listed, "code": _code("stages.collect")}
+    yield "resume.json", {"resume": config.train.resume}
     yield "refit.json", {"code": _code("stages.refit")}
     yield "track.json", {"arguments": listed, "code": _code("stages.track", whole=True)}
 

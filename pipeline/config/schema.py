@@ -86,6 +86,7 @@ class Train(StrictModel):
     focus_epochs: Annotated[int, Field(ge=1)] | None = None
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Annotated[int, Field(ge=1)]
+    resume: bool = True
 
     @pydantic.field_validator("weight_decay")
     @classmethod

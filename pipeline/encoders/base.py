@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,13 @@ class Encoder(nn.Module, ABC):
     def width(self, dim: int) -> int:
         """Length of the embeddings that are made of parameters of length ``dim``."""
         return dim
+
+    def memory(self) -> dict[str, Any]:
+        """What it knows of earlier steps beside its parameters, nested (see ``pipeline.states``)."""
+        return {}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:  # a no-op for encoders whose parameters are all
+        """Take over what ``memory`` has given."""
 
     @torch.no_grad()
     def start_from(self, tables: Mapping[str, Tensor]) -> None:

@@ -1,6 +1,7 @@
 """LightGCN: embeddings of users and items, smoothed over the graph of the training interactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,14 @@ class LightGCN(Encoder):
         # Not saved, as it is derived from the data.
         self.register_buffer("adjacency", self._graph.matrix(), persistent=False)
         self._noise = numpy_generator(generator.initial_seed(), "dropout")
+
+    def memory(self) -> dict[str, Any]:
+        """Where the generator of the dropout is."""
+        return {"noise": self._noise.bit_generator.state}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """See the base class."""
+        self._noise.bit_generator.state = memory["noise"]
 
     def forward(self) -> Embeddings:
         """Propagate, ``[n_rows, dim]``; without edge dropout outside training."""

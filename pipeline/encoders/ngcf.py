@@ -1,6 +1,7 @@
 """NGCF: embeddings of users and items, convolved with learned weights over the graph of the training interactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +70,14 @@ class NGCF(Encoder):
     def width(self, dim: int) -> int:
         """See the base class."""
         return dim * (self.layers + 1)
+
+    def memory(self) -> dict[str, Any]:
+        """Where the generator of the dropout is."""
+        return {"noise": self._noise.get_state()}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """See the base class."""
+        self._noise.set_state(memory["noise"])
 
     def forward(self) -> Embeddings:
         """Propagate, ``[n_rows, dim * (layers + 1)]``; without dropout outside training."""

@@ -13,6 +13,8 @@ _EPS = 1e-10
 class Adagrad(RowOptimizer):
     """v <- v + g^2, row <- row - lr * g / (sqrt(v) + eps) (Duchi et al., JMLR 2011)."""
 
+    kept = ("_square",)
+
     def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:
         super().__init__(table, lr, weight_decay)
         self._square = torch.zeros_like(table)

@@ -18,6 +18,8 @@ class Adam(RowOptimizer):
     As in torch's SparseAdam, the bias correction counts all steps, not only those that touched the row.
     """
 
+    kept = ("_moments", "_n_steps")
+
     def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:
         super().__init__(table, lr, weight_decay)
         self._moments = table.new_zeros(table.shape[0], 2, table.shape[1])  # stored side by side: one memory access

@@ -10,7 +10,10 @@ alone is torch's Adam to the letter, as most papers use it: over all rows, with 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 __all__ = ["RowOptimizer"]
@@ -23,7 +26,12 @@ class RowOptimizer(ABC):
         table: ``[n_table_rows, dim]``, contiguous; updated in place.
         lr: Learning rate.
         weight_decay: A step multiplies the rows that it touches by 1 - lr * weight_decay (but for ``dense_adam``, see there).
+
+    Attributes:
+        kept: Names of what outlives a step: tensors that are updated in place, and numbers.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:
         self._table = table
@@ -33,6 +41,19 @@ class RowOptimizer(ABC):
     @abstractmethod
     def step(self, rows: Tensor, gradients: Tensor) -> None:
         """Update the distinct ``rows`` ``[n_rows]`` with their ``gradients`` ``[n_rows, dim]``."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on, beside the table."""
+        return {name: getattr(self, name) for name in self.kept}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what another one of the same table has given."""
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                getattr(self, name).copy_(value)
+            else:
+                setattr(self, name, value)
 
     def _move(self, rows: Tensor, by: Tensor, length: float) -> None:
         """Row <- shrink * row - length * by."""

@@ -1,9 +1,13 @@
 """torch's Adam, over the whole table in every step."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from pipeline.optimizers.base import RowOptimizer
+from pipeline.states import adam_state, load_adam_state
 
 __all__ = ["DenseAdam"]
 
@@ -27,3 +31,11 @@ class DenseAdam(RowOptimizer):
         self._table.grad = self._gradient.zero_().index_copy_(0, rows, gradients)
         self._adam.step()
         self._table.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """See the base class."""
+        return {"adam": adam_state(self._adam)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See the base class."""
+        load_adam_state(self._adam, state["adam"])

@@ -13,6 +13,8 @@ _EPS = 1e-10
 class RowwiseAdagrad(RowOptimizer):
     """Row-wise Adagrad, with one accumulator per row: v <- v + mean over dim of g^2 (as in TorchRec; Gupta et al. 2014)."""
 
+    kept = ("_square",)
+
     def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:
         super().__init__(table, lr, weight_decay)
         self._square = table.new_zeros(table.shape[0])

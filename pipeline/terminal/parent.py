@@ -1,15 +1,35 @@
 """A process that ends with the one that started it."""
 
 import ctypes
+import os
 import signal
 import sys
+from pathlib import Path
+from types import FrameType
 
-__all__ = ["end_with_parent"]
+__all__ = ["end_with_parent", "guard"]
 
 _PR_SET_PDEATHSIG = 1
+_INIT = 1  # whose child a process is that has lost its parent
+
+
+def guard() -> None:
+    """What a stage does first: end with DVC, and on a signal without a traceback, while the libraries are imported.
+
+    They take seconds, in which there is nothing yet to be lost; ``pipeline.terminal.running`` takes over from there.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    end_with_parent()
+    if sys.platform == "linux" and os.getppid() == _INIT and b"dvc" not in Path("/proc/1/cmdline").read_bytes():
+        os._exit(128 + signal.SIGTERM)  # it ended before we could ask to be told
 
 
 def end_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """On Linux: a killed dvc must not leave its stage behind as a second writer, nor a killed stage its workers."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -30,12 +31,16 @@ def run(main: Callable[[], object], *, with_parent: bool = True) -> NoReturn:
         with_parent: Whether to end when the process ends that has started this one, as a stage does with DVC.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGTERM, _terminate)
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, partial(_end, asked))
     if with_parent:
         end_with_parent()
     debug = os.environ.get("PMTREC_DEBUG") == "1"
     try:
         main()
+        if asked:  # a library has swallowed the exception
+            sys.exit(128 + asked[0])
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except PmtrecError as error:
@@ -60,6 +65,9 @@ def run(main: Callable[[], object], *, with_parent: bool = True) -> NoReturn:
     sys.exit(0)
 
 
-def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    """Exit through an exception, so that partial outputs are removed and the run ends as KILLED."""
+def _end(asked: list[int], number: int, _frame: FrameType | None) -> NoReturn:
+    """Through an exception, so that partial outputs are removed and the run ends as KILLED; ``asked`` remembers it."""
+    asked.append(number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + number)

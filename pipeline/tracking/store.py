@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipeline.artifacts import project_root
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,7 +41,7 @@ def connect() -> "MlflowClient":
 
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "urllib3" else logging.WARNING)
-    database = _root() / "mlflow.db"
+    database = project_root() / "mlflow.db"
     means_something = any(sign in str(database) for sign in "?%#")  # in an address
     own = f"sqlite:///{os.path.relpath(database) if means_something else database}"
     uri = os.environ.get("MLFLOW_TRACKING_URI") or own
@@ -56,14 +57,9 @@ def _first_use() -> Iterator[None]:
     """Serialise first use: concurrent processes would crash while creating the tables or an experiment."""
     import fcntl  # a model is served where there is none
 
-    with (_root() / ".mlflow.lock").open("w") as lock:
+    with (project_root() / ".mlflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _root() -> Path:
-    """The project root, also when run in the temporary copy of ``dvc exp run --temp``."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 def experiment_of(client: "MlflowClient", dataset: str) -> str:
@@ -75,7 +71,7 @@ def experiment_of(client: "MlflowClient", dataset: str) -> str:
                 client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         # A server decides where artifacts go; a bare database would put them into the current folder, whatever that is.
-        beside = (_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
+        beside = (project_root() / "mlartifacts" / name).as_uri() if client.tracking_uri.startswith("sqlite") else None
         view = {"selectedColumns": _COLUMNS, "orderByKey": "metrics.`best/valid_ndcg_at_20`", "orderByAsc": False}
         view |= {"columnOrder": [], "runsExpanded": {}}
         tags = {

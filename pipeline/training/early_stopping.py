@@ -1,5 +1,8 @@
 """When a training stops, and how that and the schedule of a rule know of each other."""
 
+from collections.abc import Mapping
+from typing import Any
+
 __all__ = ["EarlyStopping"]
 
 
@@ -20,6 +23,14 @@ class EarlyStopping:
         self._patience = patience
         self._since = 0
         self.best = -1.0
+
+    def state_dict(self) -> dict[str, float]:
+        """What it has seen."""
+        return {"since": self._since, "best": self.best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what another one has seen."""
+        self._since, self.best = state["since"], state["best"]
 
     def is_best(self, number: int, value: float) -> bool:
         """Whether the validation of epoch ``number`` (1, 2, ...) is the best so far."""

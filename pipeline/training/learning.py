@@ -11,12 +11,14 @@ from torch import Tensor
 
 from pipeline import plugins
 from pipeline.combiners.base import Combiner
+from pipeline.data.relation import NodeTypes
 from pipeline.data.split import Split
 from pipeline.data.task_data import TaskData
 from pipeline.errors import DivergedError
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.ranking.fold_in import FOLD_IN
 from pipeline.solvers.base import Machine, Solver
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.components import PlugIn, build
 from pipeline.training.device import make_deterministic, pick_device
 from pipeline.training.epoch import Epoch
@@ -80,6 +82,7 @@ def learn(
     from_batch: Collection[str] = (),
     stop_after: int | None = None,
     initial: Mapping[str, Tensor] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Learned:
     """Train embeddings by a rule.
 
@@ -108,6 +111,7 @@ def learn(
         from_batch: Side tasks whose examples are about the users and items of the main task's batch.
         stop_after: The last epoch, if that is before the maximum; the schedules are as if it went on.
         initial: Where to begin instead of at random (see ``Encoder.start_from``): a warm start.
+        checkpoints: Where to go on, and what to go on from later; ``on_epoch`` is called for all epochs.
     """
     make_deterministic(threads)
     chosen = pick_device(device)
@@ -127,9 +131,9 @@ def learn(
     components.encoder.start_from(initial or {})
     used = data if components.combiner.uses_side_tasks else data[:1]
     validation = Validation(split, data, used)
-    history, kept = [], {}
+    checkpoints = checkpoints or Checkpoints()
     waited = False
-    for epoch in train_epochs(
+    epochs_of_loop = train_epochs(
         components.encoder,
         components.combiner,
         components.tasks,
@@ -143,22 +147,20 @@ def learn(
         patience=patience,
         focus_epochs=focus_epochs,
         seed=seed,
-    ):
-        history.append(epoch.row())
-        if epoch.weights is not None:
-            kept[epoch.number] = epoch.weights
-        on_epoch(epoch)
-        if epoch.number == stop_after:  # there is no validation then, so that this epoch is what is kept
-            break
-        if waited and epoch.is_settled:
-            log.info("epoch %d: %s has come to the main task; patience counts from here", epoch.number, rule[0])
-        waited = not epoch.is_settled
+        stop_after=stop_after,
+        checkpoints=checkpoints,
+    )
+    with checkpoints.deferring():
+        for epoch in checkpoints.all_of(epochs_of_loop, on_epoch):
+            if waited and epoch.is_settled:
+                log.info("epoch %d: %s has come to the main task; patience counts from here", epoch.number, rule[0])
+            waited = not epoch.is_settled
     if waited and epochs > 1 and stop_after is None:
         what = "all %d epochs are over before %s has come to the main task. Fix: raise train.epochs, or quicken its schedule"
         log.warning(what, epochs, rule[0])
     tables = {**validation.served(components.tables()), **_fold_in(loss)}
     tasks = [task.name for task in components.tasks]
-    return Learned(tables, history, components.state(), traced(kept, components.encoder.nodes), tasks)
+    return Learned(tables, *_told(checkpoints, components.state(), components.encoder.nodes), tasks)
 
 
 def learn_exactly(
@@ -173,6 +175,7 @@ def learn_exactly(
     threads: int = 1,
     stop_after: int | None = None,
     initial: Mapping[str, Tensor] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Learned:
     """Solve for embeddings, where a rule gives the weights of the tasks' normal equations.
 
@@ -187,6 +190,7 @@ def learn_exactly(
         threads: On a CPU; they change nothing in the result.
         stop_after: The last sweep, if that is before the solver's own number.
         initial: Where to begin instead of at random (see ``Solver.start_from``).
+        checkpoints: Where to go on, and what to go on from later; ``on_epoch`` is called for all sweeps.
     """
     make_deterministic(1)
     name, options = rule
@@ -204,19 +208,19 @@ def learn_exactly(
     combiner.set_degrees(solves.degrees())
     set_up = time.perf_counter() - started
     validation = Validation(split, data, used)
-    history, kept = [], {}
-    for epoch in train_sweeps(solves, combiner, validation, seed):
-        history.append(epoch.row())
-        if epoch.weights is not None:
-            kept[epoch.number] = epoch.weights
+    checkpoints = checkpoints or Checkpoints()
+
+    def with_set_up(epoch: Epoch) -> None:
         on_epoch(replace(epoch, seconds=epoch.seconds + (set_up if epoch.number == 1 else 0.0)))
-        if epoch.number == stop_after:  # there is no validation then, so that this epoch is what is kept
-            break
+
+    with checkpoints.deferring():
+        for _ in checkpoints.all_of(train_sweeps(solves, combiner, validation, seed, stop_after, checkpoints), with_set_up):
+            pass
     tables = {kind: solves.of(kind).cpu().clone() for kind in solves.nodes.sizes}
     state = {f"rule.{key}": value.cpu().contiguous() for key, value in combiner.state_dict().items()}
     fold_in = solves.fold_in()
     served = validation.served(tables) | ({} if fold_in is None else {FOLD_IN: fold_in})
-    return Learned(served, history, state, traced(kept, solves.nodes), solves.tasks)
+    return Learned(served, *_told(checkpoints, state, solves.nodes), solves.tasks)
 
 
 def learn_baseline(
@@ -243,6 +247,14 @@ def learn_baseline(
     epoch = Epoch(1, {}, {}, validation.ndcg(tables), seconds=seconds)
     on_epoch(epoch)
     return Learned(validation.served(tables), [epoch.row()])
+
+
+def _told(
+    checkpoints: Checkpoints, state: Mapping[str, Tensor], nodes: NodeTypes
+) -> tuple[list[Row], Mapping[str, Tensor], Mapping[str, Tensor]]:
+    """History, state and weights of what was trained."""
+    kept = {epoch.number: epoch.weights for epoch in checkpoints.epochs if epoch.weights is not None}
+    return [epoch.row() for epoch in checkpoints.epochs], state, traced(kept, nodes)
 
 
 def _fold_in(loss: PlugIn) -> dict[str, Tensor]:

@@ -18,8 +18,9 @@ from pipeline.losses.base import Loss
 from pipeline.seeding import torch_generator
 from pipeline.tasks.base import Draw
 from pipeline.training.batches import Batch, batches
-from pipeline.training.early_stopping import EarlyStopping
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.epoch import Epoch
+from pipeline.training.loop_state import LoopState, as_table
 from pipeline.training.row_gradients import batch_losses, row_gradients
 from pipeline.training.task import Task, steps
 from pipeline.training.telemetry import Telemetry
@@ -44,7 +45,9 @@ def train_epochs(
     patience: int,
     seed: int,
     focus_epochs: int | None = None,
+    stop_after: int | None = None,
     optimizer_options: Mapping[str, Any] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[Epoch]:
     """Train, one epoch per iteration; when the iterator ends, ``encoder`` holds the best epoch's parameters.
 
@@ -65,7 +68,9 @@ def train_epochs(
         patience: Epochs without improvement before training stops.
         seed: Of rules that draw random numbers.
         focus_epochs: Number of epochs over which schedules of rules grow; ``None``: ``epochs``.
+        stop_after: The last epoch, if that is before the maximum; the schedules are as if it went on.
         optimizer_options: Keyword arguments of the optimiser.
+        checkpoints: Where the state of the loop is saved; the first epoch is the one after those that are there already.
 
     Raises:
         DivergedError: If a loss or a gradient is not finite, naming task, epoch and batch, or a parameter is not.
@@ -80,16 +85,18 @@ def train_epochs(
     make_optimiser = partial(
         plugins.load("optimizers", optimizer), lr=lr, weight_decay=weight_decay, **(optimizer_options or {})
     )
-    optimisers = {of: make_optimiser(_as_table(of.detach())) for of in encoder.parameters()}  # shares their memory
-    own_parameters = [parameter for loss in losses for parameter in loss.parameters()]
-    own_optimiser = torch.optim.Adam(own_parameters, lr) if own_parameters else None
     n_examples = tasks[0].sampler.n_examples
     n_steps = -(-n_examples // batch_size)
     last_step = max((focus_epochs or epochs) * n_steps - 1, 1)  # of the schedules
-    stopping, best_state = EarlyStopping(patience), {}
+    state = LoopState.of(encoder, combiner, losses, make_optimiser, lr, patience)
+    if checkpoints is not None:
+        checkpoints.part("loop", state)
+    last = min(epochs, stop_after or epochs)
 
-    for number in range(1, epochs + 1):
+    while state.epoch < last and not state.is_over:
+        number = state.epoch + 1
         started = time.perf_counter()
+        telemetry.begin(number)
         samples = _samples(tasks, number, n_examples, batch_size, encoder)
         encoder.train()
         generator = torch_generator(seed, "rule", number)
@@ -105,40 +112,37 @@ def train_epochs(
                 _check_finite(found, encoder, tasks, number)  # a solver inside a rule may reject NaN before the epoch ends
                 raise
             for parameter, rows, gradient in encoder.gradients(batch.rows, encoded, combined.values):
-                optimisers[parameter].step(rows, _as_table(gradient))
-            if own_optimiser is not None:
-                own_optimiser.step()
+                state.optimisers[parameter].step(rows, as_table(gradient))
+            if state.own_optimiser is not None:
+                state.own_optimiser.step()
             combiner.after_step(partial(_losses_now, encoder, batch, losses))
             telemetry.observe(step, gradients, combined)
         _check_finite(found, encoder, tasks, number)
         seconds = time.perf_counter() - started
 
-        encoder.eval()
-        with torch.no_grad():
-            embeddings = encoder()
-        valid_ndcg = validation.ndcg({USER: embeddings.users, ITEM: losses[0].scoring_vectors(embeddings.items)})
-        if validation.is_empty or stopping.is_best(number, valid_ndcg):
-            best_state = {name: value.clone() for name, value in encoder.state_dict().items()}
+        valid_ndcg = _validated(encoder, losses[0], validation)
+        if validation.is_empty or state.stopping.is_best(number, valid_ndcg):
+            state.best = {name: value.clone() for name, value in encoder.state_dict().items()}
         mean_losses = {task.name: value for task, value in zip(tasks, found.mean(0).tolist(), strict=True)}
         shown, weights = telemetry.end_epoch(), telemetry.weights.end_epoch()
-        epoch = Epoch(number, mean_losses, shown, valid_ndcg, combiner.is_settled(), seconds, weights)
-        yield epoch
-        if not validation.is_empty and stopping.is_over(number, is_settled=epoch.is_settled):
-            break
-    encoder.load_state_dict(best_state)
+        is_settled = combiner.is_settled()
+        state.epoch = number
+        state.is_over = not validation.is_empty and state.stopping.is_over(number, is_settled=is_settled)
+        yield Epoch(number, mean_losses, shown, valid_ndcg, is_settled, seconds, weights)
+    encoder.load_state_dict(state.best)
+
+
+@torch.no_grad()
+def _validated(encoder: Encoder, main: Loss, validation: Validation) -> float:
+    encoder.eval()
+    embeddings = encoder()
+    return validation.ndcg({USER: embeddings.users, ITEM: main.scoring_vectors(embeddings.items)})
 
 
 def _set_proposals(tasks: Sequence[Task], device: torch.device) -> None:
     for task in tasks:
         q = task.sampler.proposal
         task.loss.set_proposal(None if q is None else torch.from_numpy(q).to(device, torch.float32))
-
-
-def _as_table(parameter: Tensor) -> Tensor:
-    """A view of a parameter or a gradient as rows ``[n, width]``; a number is one row, a vector rows of one number."""
-    if parameter.dim() == 2:  # noqa: PLR2004  # a table already
-        return parameter
-    return parameter.reshape(parameter.shape[0] if parameter.dim() else 1, -1)
 
 
 def _samples(tasks: Sequence[Task], epoch: int, n: int, batch_size: int, encoder: Encoder) -> list[Examples]:

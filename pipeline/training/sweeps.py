@@ -12,14 +12,23 @@ from pipeline.data.relation import ITEM, USER
 from pipeline.errors import DivergedError
 from pipeline.seeding import torch_generator
 from pipeline.solvers.base import Solver
+from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.epoch import Epoch
+from pipeline.training.loop_state import SweepState
 from pipeline.training.telemetry import Telemetry
 from pipeline.training.validation import Validation
 
 __all__ = ["train_sweeps"]
 
 
-def train_sweeps(solver: Solver, combiner: Combiner, validation: Validation, seed: int) -> Iterator[Epoch]:
+def train_sweeps(
+    solver: Solver,
+    combiner: Combiner,
+    validation: Validation,
+    seed: int,
+    stop_after: int | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[Epoch]:
     """Train, one sweep over the node types per iteration; when the iterator ends, ``solver`` holds the best sweep's table.
 
     A sweep is an epoch of the rule. Nothing stops it early: a solver needs few sweeps, and the best of them is kept.
@@ -29,6 +38,8 @@ def train_sweeps(solver: Solver, combiner: Combiner, validation: Validation, see
         combiner: Gives their weights.
         validation: Says which sweep is the best.
         seed: Of rules that draw random numbers.
+        stop_after: The last sweep, if that is before the solver's own number.
+        checkpoints: Where the state of the loop is saved; the first sweep is the one after those that are there already.
 
     Raises:
         DivergedError: If the rule gives a weight that is negative or not finite, or a solution is not finite.
@@ -36,9 +47,12 @@ def train_sweeps(solver: Solver, combiner: Combiner, validation: Validation, see
     nodes, device = solver.nodes, solver.table.device
     telemetry = Telemetry(solver.tasks, nodes, validation.seen.lengths(), device)
     kinds = [kind for kind in nodes.sizes if kind != ITEM] + [ITEM]  # what is validated fits what was solved last
-    best, best_table = -1.0, solver.table
-    for number in range(1, solver.sweeps + 1):
+    state = SweepState(solver, combiner)
+    if checkpoints is not None:
+        checkpoints.part("sweeps", state)
+    for number in range(state.sweep + 1, min(solver.sweeps, stop_after or solver.sweeps) + 1):
         started = time.perf_counter()
+        telemetry.begin(number)
         generator = torch_generator(seed, "rule", number)
         losses = solver.losses()
         for place, kind in enumerate(kinds):
@@ -53,12 +67,13 @@ def train_sweeps(solver: Solver, combiner: Combiner, validation: Validation, see
             telemetry.observe(0, gradients, combined)
         seconds = time.perf_counter() - started
         valid_ndcg = validation.ndcg({kind: solver.of(kind) for kind in (USER, ITEM)})
-        if validation.is_empty or valid_ndcg > best:
-            best, best_table = valid_ndcg, solver.table.clone()
+        if validation.is_empty or valid_ndcg > state.best:
+            state.best, state.table = valid_ndcg, solver.table.clone()
+        state.sweep = number
         of_tasks = dict(zip(solver.tasks, losses.tolist(), strict=True))
         shown, kept = telemetry.end_epoch(), telemetry.weights.end_epoch()
         yield Epoch(number, of_tasks, shown, valid_ndcg, combiner.is_settled(), seconds, kept)
-    solver.table.copy_(best_table)
+    solver.table.copy_(state.table)
 
 
 def _checked(weights: Tensor | None, kind: str, number: int) -> Tensor:

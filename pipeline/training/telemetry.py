@@ -48,6 +48,10 @@ class Telemetry:
         exact = torch.float32 if device.type == "mps" else torch.float64  # float32 cannot count beyond 2^24 rows
         self._sums = torch.zeros(4, len(self._tasks), len(self._slices), dtype=exact, device=device)
 
+    def begin(self, epoch: int) -> None:
+        """The next steps are of this epoch (1, 2, ...)."""
+        self.weights.begin(epoch)
+
     @torch.no_grad()
     def observe(self, step: int, gradients: RowGradients, combined: Combined) -> None:
         """Record one step of the epoch; steps are 0-based."""

@@ -38,9 +38,12 @@ class WeightTrace:
         weights = torch.where(gradients.present, combined.weights.to(self._sums.dtype), 0.0)
         self._sums.index_add_(2, gradients.rows, torch.stack([weights, present]))
 
+    def begin(self, epoch: int) -> None:
+        """The next steps are of this epoch (1, 2, ...)."""
+        self._epoch = epoch
+
     def end_epoch(self) -> Tensor | None:
         """The means ``[n_tasks, n_rows]``, float16, NaN where a row was not in a task's batches; ``None``: not kept."""
-        self._epoch += 1
         if self._sums is None:
             return None
         weights, n = self._sums

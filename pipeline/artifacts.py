@@ -70,17 +70,21 @@ def refuse_busy(final: Path) -> None:
 
 
 @contextmanager
-def locked(final: Path) -> Iterator[None]:
+def locked(final: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock of a file or folder; the kernel releases it when the process ends, however it ends.
 
+    Args:
+        final: The file or folder.
+        wait: Whether to wait for another process that holds it.
+
     Raises:
-        BusyError: If another process holds it.
+        BusyError: If another process holds it, and is not waited for.
     """
     import fcntl  # not on every system; only writers need it
 
     with final.with_name(f".{final.name}.lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise BusyError(f"{final}: another process is writing it. Fix: wait for it to finish, or stop it") from error
         yield

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import project_root
 from pipeline.integrity import dvc_hash, read_json
-from pipeline.training.checkpoint import Checkpoints, checkpoints_in
+from pipeline.training.checkpoint import Checkpoints, checkpoints_in, checkpoints_root
 
 __all__ = ["checkpoints_of"]
-
-_FOLDER = Path(".pmtrec/checkpoints")
 
 
 def checkpoints_of(name: str, checked: Path, determining: Any, inputs: Sequence[Path]) -> Checkpoints:
@@ -23,4 +20,4 @@ def checkpoints_of(name: str, checked: Path, determining: Any, inputs: Sequence[
         inputs: Folders.
     """
     resume = read_json(checked / "resume.json")["resume"]
-    return checkpoints_in(project_root() / _FOLDER, name, determining, [dvc_hash(path) for path in inputs], resume=resume)
+    return checkpoints_in(checkpoints_root(), name, determining, [dvc_hash(path) for path in inputs], resume=resume)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.data.storage import load_split, load_tasks
 from pipeline.integrity import check_folder, dvc_hash
 from pipeline.terminal.progress import bar
 from pipeline.terminal.screen import is_terminal
+from pipeline.training.checkpoint import checkpoints_in, checkpoints_root
 from pipeline.training.epoch import Epoch
 from pipeline.training.learning import LEARN
 from pipeline.training.tuning import Search, Trial, at_an_edge
@@ -64,9 +66,18 @@ def search(data_folder: Path, storage: str, config: RunConfig, place: Place, *, 
     plain = before_search(config, dataset, method)
     best: dict[str, Any] = {}
 
-    def train(values: Mapping[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+    def train(of_search: str, values: Mapping[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
         found = training_with(plain, dataset, method, {**best, **values})
-        LEARN[found["kind"]](data, split, seed, on_epoch, **found["arguments"])
+        arguments = dict(found["arguments"])
+        checkpoints = checkpoints_in(checkpoints_root(), f"tune/{of_search}", best, values, resume=config.train.resume)
+        if found["kind"] != "baselines":
+            arguments["checkpoints"] = checkpoints
+        try:
+            LEARN[found["kind"]](data, split, seed, on_epoch, **arguments)
+        except Exception:  # one that was pruned or has diverged is over; one that was interrupted goes on
+            checkpoints.remove()
+            raise
+        checkpoints.remove()
 
     stages = []
     # A grid begins where it began at first, so that its order does not change by what it finds.
@@ -76,7 +87,7 @@ def search(data_folder: Path, storage: str, config: RunConfig, place: Place, *, 
         first = {key: start[key] for key in space if key in start}
         searching = Search(name, space, first, n_trials, seed, storage, config.tune.sampler, config.tune.prune)
         with _trials(f"{dataset}/{method}", n_trials, shown=shown) as on_trial:
-            trials = searching.run(train, on_trial)
+            trials = searching.run(partial(train, name), on_trial)
         if len(trials) < n_trials:
             what = "%s/%s: the grid has %d points, all tried (%d trials were asked for)"
             log.info(what, dataset, method, len(trials), n_trials)

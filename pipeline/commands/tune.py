@@ -41,34 +41,34 @@ def tune(methods: list[str], jobs: int, storage: str) -> None:
         ParamsError: If there is nothing to search, or params.yaml names what is searched.
         InputError: If the database cannot be opened.
     """
-    with locked(PARAMS):  # a second search would mistake the running trials of the first for those of a killed one
-        config = read_config(PARAMS)
-        if unknown := [name for name in methods if name not in config.method_sections]:
-            raise ParamsError(f"tune: there is no method {unknown[0]!r}.{closest(unknown[0], list(config.method_sections))}")
-        try:
-            optuna.storages.get_storage(storage)  # before two processes would each make its tables
-        except Exception as error:  # each kind of database has errors of its own
-            problem = str(error).splitlines()[0]
-            raise InputError(f"--storage: cannot be opened: {problem}. Fix: write sqlite:///tuning.db") from error
-        # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
-        waits = {
-            (dataset, method): (config.source(dataset) != dataset, len(config.lineage(method)))
-            for dataset in config.datasets
-            for method in methods or config.methods
-            if space_of(config, method)
-        }
-        if not waits:
-            raise ParamsError(f"{PARAMS}: tune: there is no key to search for these methods. Fix: add some to tune.methods")
-        for dataset, method in waits:
-            refuse_vain(config, dataset, method)
-        n_trials = len(waits) * config.tune.trials
-        say(f"{len(waits)} searches of {config.tune.trials} trials each, judged by NDCG@20 on validation")
-        # Of one search after the other the trials have a bar; two at once would write over each other.
-        with bar("tune", len(waits), "searches") if jobs > 1 else nullcontext(lambda _: None) as step:
-            for _, wave in groupby(sorted(waits, key=waits.__getitem__), key=waits.__getitem__):
-                work = partial(_search, storage, read_config(PARAMS), jobs == 1)
-                for (dataset, method), stages in side_by_side(work, list(wave), jobs):
-                    step(_keep(config, dataset, method, stages))
+    config = read_config(PARAMS)
+    if unknown := [name for name in methods if name not in config.method_sections]:
+        raise ParamsError(f"tune: there is no method {unknown[0]!r}.{closest(unknown[0], list(config.method_sections))}")
+    try:
+        with locked(PARAMS, wait=True):  # two processes would each make its tables
+            optuna.storages.get_storage(storage)
+    except Exception as error:  # each kind of database has errors of its own
+        problem = str(error).splitlines()[0]
+        raise InputError(f"--storage: cannot be opened: {problem}. Fix: write sqlite:///tuning.db") from error
+    # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
+    waits = {
+        (dataset, method): (config.source(dataset) != dataset, len(config.lineage(method)))
+        for dataset in config.datasets
+        for method in methods or config.methods
+        if space_of(config, method)
+    }
+    if not waits:
+        raise ParamsError(f"{PARAMS}: tune: there is no key to search for these methods. Fix: add some to tune.methods")
+    for dataset, method in waits:
+        refuse_vain(config, dataset, method)
+    n_trials = len(waits) * config.tune.trials
+    say(f"{len(waits)} searches of {config.tune.trials} trials each, judged by NDCG@20 on validation")
+    # Of one search after the other the trials have a bar; two at once would write over each other.
+    with bar("tune", len(waits), "searches") if jobs > 1 else nullcontext(lambda _: None) as step:
+        for _, wave in groupby(sorted(waits, key=waits.__getitem__), key=waits.__getitem__):
+            work = partial(_search, storage, read_config(PARAMS), jobs == 1)
+            for (dataset, method), stages in side_by_side(work, list(wave), jobs):
+                step(_keep(config, dataset, method, stages))
     say(f"{n_trials} trials are in {storage} and in MLflow. Next: dvc repro, which trains what has changed")
 
 
@@ -86,9 +86,9 @@ def _keep(config: RunConfig, dataset: str, method: str, stages: list[Found]) -> 
     best_of = max(found.best.valid_ndcg for found in stages)
     path = config.settings_file(dataset, method)
     n_trials = sum(len(found.trials) for found in stages)
-    write_tuned(
-        path, nested(values), f"Found by `pmtrec tune`: NDCG@20 {best_of:.4f} on validation, the best of {n_trials} trials."
-    )
+    comment = f"Found by `pmtrec tune`: NDCG@20 {best_of:.4f} on validation, the best of {n_trials} trials."
+    with locked(PARAMS, wait=True):
+        write_tuned(path, nested(values), comment)
     first = stages[0].trials[0]
     gain = f", the first trial, at the settings before, had {first.valid_ndcg:.4f}" if first.valid_ndcg else ""
     text = f"{dataset}/{method}: NDCG@20 {best_of:.4f} on validation{gain}: {path}"

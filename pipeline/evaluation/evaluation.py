@@ -10,6 +10,7 @@ from torch import Tensor
 from pipeline import plugins
 from pipeline.data.relation import ITEM, USER, SideTable
 from pipeline.data.split import Split
+from pipeline.errors import InputError
 from pipeline.evaluation.evaluator import metric_values, rank
 from pipeline.evaluation.item_groups import recall_by_popularity
 from pipeline.evaluation.storage import Evaluation
@@ -17,6 +18,8 @@ from pipeline.ranking.item_lists import ItemLists
 from pipeline.ranking.scoring import Scoring
 
 __all__ = ["evaluate_model"]
+
+_LONG = 1000  # a list of up to so many costs nothing, whatever the catalogue has
 
 
 def evaluate_model(
@@ -42,6 +45,9 @@ def evaluate_model(
     history = ItemLists.of([split.train], split.n_users, split.n_items)
     seen = ItemLists.of([split.train, split.valid], split.n_users, split.n_items)
     relevant = ItemLists.of([split.test], split.n_users, split.n_items)
+    if max(cutoffs) > max(split.n_items, _LONG):
+        problem = f"{max(cutoffs)} is longer than the catalogue of {split.n_items} items"
+        raise InputError(f"evaluate.cutoffs: {problem}. Fix: write {split.n_items} or less")
     ranking = rank(Scoring.of(tables, history), seen, relevant, max(cutoffs))
     others = {
         "n_items": lambda: split.n_items,

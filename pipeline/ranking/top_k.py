@@ -10,10 +10,12 @@ from pipeline.ranking.scoring import NO_ITEM, Scoring, plain_top_k
 
 __all__ = ["top_k"]
 
+_SHORT = 256  # the pass inserts into a sorted list, which longer lists make slower than sorting
+
 
 def top_k(scoring: Scoring, seen: ItemLists, users: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The same as ``plain_top_k``, in one compiled pass over the scores where there is one."""
-    if not is_compiled_for(scoring.items if not scoring.items.is_sparse_csr else scoring.items.values()):
+    """The same as ``plain_top_k``, in one compiled pass over the scores where there is one and lists are short."""
+    if k > _SHORT or not is_compiled_for(scoring.items if not scoring.items.is_sparse_csr else scoring.items.values()):
         return plain_top_k(scoring, seen, users, k)
     scores = scoring.of_rows(scoring.users[users])
     items = torch.full((users.numel(), k), NO_ITEM)

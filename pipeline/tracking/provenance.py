@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-__all__ = ["PROCESS", "Training", "locked_stages", "process_is_gone", "source_tags"]
+from pipeline.processes import this_process
+
+__all__ = ["PROCESS", "Training", "locked_stages", "source_tags"]
 
 PROCESS = "pmtrec.process"
 
@@ -63,18 +64,8 @@ def source_tags() -> dict[str, str]:
         # DVC itself rewrites dvc.lock while a pipeline runs.
         "git.dirty": _is_dirty(),
         "dvc.exp.name": os.environ.get("DVC_EXP_NAME", ""),
-        PROCESS: f"{socket.gethostname()}:{os.getpid()}",
+        PROCESS: this_process(),
     }
-
-
-def process_is_gone(tag: str) -> bool:
-    """Whether the process of a ``PROCESS`` tag ran on this machine and has ended."""
-    host, _, number = tag.partition(":")
-    if host != socket.gethostname() or not number.isdigit():
-        return False
-    if Path("/proc").is_dir():
-        return not Path("/proc", number).exists()
-    return False
 
 
 def locked_stages(lock: Path, suffixes: tuple[str, ...]) -> dict[str, object]:

@@ -15,7 +15,8 @@ import pandas as pd
 
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
-from pipeline.tracking.provenance import PROCESS, Training, process_is_gone, source_tags
+from pipeline.processes import is_gone
+from pipeline.tracking.provenance import PROCESS, Training, source_tags
 from pipeline.tracking.store import connect, experiment_of, first_line
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def create_run(client: "MlflowClient", experiment_id: str, training: Training) -
 def end_orphans(client: "MlflowClient", experiment_id: str, key: str) -> None:
     """Mark runs of this training as KILLED if their process is gone (after kill -9 it could not do so itself)."""
     for run in client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"):
-        if process_is_gone(run.data.tags.get(PROCESS, "")):
+        if is_gone(run.data.tags.get(PROCESS, "")):
             client.set_terminated(run.info.run_id, "KILLED")
 
 

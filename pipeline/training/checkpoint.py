@@ -19,11 +19,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from pipeline.artifacts import NO_ROOM_OR_ACCESS
+from pipeline.artifacts import NO_ROOM_OR_ACCESS, project_root
 from pipeline.states import joined_state, split_state
 from pipeline.training.epoch import Epoch
 
-__all__ = ["Checkpoints", "Part", "checkpoints_in"]
+__all__ = ["Checkpoints", "Part", "checkpoints_in", "checkpoints_root"]
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,11 @@ class Checkpoints:
             log.warning("%s: cannot be written: %s. The training goes on without checkpoint", folder, error.strerror)
         self._saved = time.monotonic()
         self._next = _SHARE * (self._saved - started)
+
+
+def checkpoints_root() -> Path:
+    """Where this project has its checkpoints."""
+    return project_root() / ".pmtrec" / "checkpoints"
 
 
 def checkpoints_in(root: Path, name: str, *determining: Any, resume: bool = True) -> Checkpoints:

@@ -13,10 +13,13 @@ from pipeline.data.relation import ITEM, NodeTypes
 from pipeline.data.task_data import TaskData
 from pipeline.encoders.base import Encoder
 from pipeline.errors import ParamsError
+from pipeline.memory import refuse_too_large
 from pipeline.seeding import torch_generator
 from pipeline.training.task import Task
 
 __all__ = ["Components", "PlugIn", "build"]
+
+_COPIES = 4  # of the table: itself, two moments of Adam, the best epoch's
 
 PlugIn = tuple[str, Mapping[str, Any]]
 """Name and options."""
@@ -87,6 +90,8 @@ def build(
     relations = [task.relation for task in data if task.relation is not None]
     nodes = NodeTypes.of(relations, [task.features for task in data if task.features is not None])
     make_encoder, make_rule = plugins.load("encoders", encoder[0]), plugins.load("combiners", rule[0])
+    what = f"training {nodes.n_rows:,} embeddings of {dim} numbers"
+    refuse_too_large(what, 4.0 * _COPIES * nodes.n_rows * dim, "lower train.dim")
     made = make_encoder(nodes, relations, dim, torch_generator(seed, "initial"), **encoder[1]).to(device)
     tasks = []
     for number, of_task in enumerate(data if make_rule.uses_side_tasks else data[:1]):

@@ -1,5 +1,6 @@
 """The training loop, read from top to bottom."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -28,6 +29,7 @@ from pipeline.training.validation import Validation
 
 __all__ = ["train_epochs"]
 
+_LARGEST = 1e8  # number in an embedding: four orders of magnitude beyond any that ranks
 _PAIRS_AT_A_TIME = 2**18  # pairs whose embeddings are in memory at once
 
 
@@ -178,5 +180,7 @@ def _check_finite(losses: Tensor, encoder: Encoder, tasks: Sequence[Task], epoch
         step, task = wrong[0].tolist()
         place = f"{tasks[task].name}, epoch {epoch}, batch {step + 1}"
         raise DivergedError(f"training: the loss of {place} is {losses[step, task].item()}. Fix: lower train.lr")
-    if not all(parameter.isfinite().all() for parameter in encoder.parameters()):  # the last step has no loss after it
-        raise DivergedError(f"training: embeddings are not finite after epoch {epoch}. Fix: lower train.lr")
+    largest = float(torch.stack([parameter.detach().abs().max() for parameter in encoder.parameters()]).max())  # NaN, if any is
+    if not largest < _LARGEST:  # cosines stay finite whatever the length is
+        problem = f"embeddings have grown to {largest:.0e}" if math.isfinite(largest) else "embeddings are not finite"
+        raise DivergedError(f"training: {problem} after epoch {epoch}. Fix: lower train.lr")

@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from pipeline.errors import DivergedError
+from pipeline.processes import is_gone, this_process
 from pipeline.search_space import Choices, Range, Space
 from pipeline.seeding import numpy_generator
 from pipeline.training.epoch import Epoch
@@ -23,6 +24,8 @@ _FIRST = 4  # trials before pruning starts, and before TPE takes over from rando
 DIVERGED = "DIVERGED"  # a state that Optuna does not have
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+_OPEN = (TrialState.WAITING, TrialState.RUNNING)
+_PROCESS = "process"  # that runs a trial
 _EDGE = 0.05  # fraction of the range: a best value this close to an end suggests that the range was too narrow
 
 
@@ -73,6 +76,8 @@ class Trial:
 class Search:
     """The trials of one method on one data set, kept in a database: what is there is not done again.
 
+    Several processes may search at once in the same database; each trial is of one of them.
+
     They begin with ``start``. With ``prune``, a trial that after some epochs is below the median of the others at that epoch is
     stopped and counts as one, but not while the rule's schedule is still on its way to the main task.
 
@@ -117,12 +122,14 @@ class Search:
             direction="maximize",
             load_if_exists=True,
         )
-        for trial in study.get_trials(states=[TrialState.RUNNING]):  # left over from a killed search
-            study.tell(trial.number, state=TrialState.FAIL)
-        if not points and not study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.WAITING)):
+        for trial in study.get_trials(states=[TrialState.RUNNING]):
+            if is_gone(trial.user_attrs.get(_PROCESS, "")):  # of a killed search; others may go on beside this one
+                study.tell(trial.number, state=TrialState.FAIL)
+        if not points and not study.get_trials(deepcopy=False, states=(*_ENDED, *_OPEN)):
             study.enqueue_trial(dict(self.start))
 
         def objective(trial: optuna.Trial) -> float:
+            trial.set_user_attr(_PROCESS, this_process())
             values = {key: _suggest(trial, key, of) for key, of in self.space.items()}
             trial.set_user_attr("values", values)
             best = 0.0
@@ -144,10 +151,12 @@ class Search:
         for trial in study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]:
             on_trial(_ended(trial))
         while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < n_trials:
+            others = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            begun = done + sum(_PROCESS in trial.user_attrs for trial in others)
             if points and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-                study.enqueue_trial(points[done])
+                study.enqueue_trial(points[begun % len(points)])
             # One seed per trial, so that an interrupted search gives the same result as an uninterrupted one.
-            study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=self.seed + done)
+            study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=self.seed + begun)
             study.optimize(objective, n_trials=1, callbacks=[lambda _, trial: on_trial(_ended(trial))])
         trials = study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]
         return [_ended(trial) for trial in trials]

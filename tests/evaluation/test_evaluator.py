@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.data.split import Split
+from pipeline.errors import InputError
+from pipeline.evaluation.evaluation import evaluate_model
 from pipeline.evaluation.evaluator import find_hits, metric_values, per_user, rank
 from pipeline.kernels import compiling
 from pipeline.kernels.ties import tie_key
@@ -9,7 +12,7 @@ from pipeline.metrics.coverage import coverage
 from pipeline.metrics.ndcg import ndcg
 from pipeline.metrics.recall import recall
 from pipeline.ranking.item_lists import ItemLists
-from pipeline.ranking.scoring import NO_ITEM
+from pipeline.ranking.scoring import NO_ITEM, plain_top_k
 from pipeline.ranking.top_k import top_k
 from tests.toy import interactions, scoring
 
@@ -64,6 +67,27 @@ def test_a_catalogue_smaller_than_k_ends_early() -> None:
     items = torch.tensor([[2.0], [1.0]])
     best, _ = top_k(scoring(torch.ones(1, 1), items), ItemLists.of([NONE], 1, 2), torch.tensor([0]), k=4)
     assert best.tolist() == [[0, 1, NO_ITEM, NO_ITEM]]
+
+
+def test_long_lists_are_those_of_the_plain_ranking_and_are_not_quadratic() -> None:
+    """Beyond 256 they are sorted; ties included."""
+    scores = scoring(torch.randn(3, 4).round(decimals=1), torch.randn(900, 4).round(decimals=1), list(range(900)))
+    seen = ItemLists.of([interactions([(0, 5), (2, 7)])], 3, 900)
+    for k in (255, 256, 257, 900, 1000):
+        for one, other in zip(
+            top_k(scores, seen, torch.arange(3), k), plain_top_k(scores, seen, torch.arange(3), k), strict=True
+        ):
+            assert torch.equal(one, other)
+
+
+def test_a_cut_off_beyond_the_catalogue_is_refused_before_it_takes_memory() -> None:
+    split = Split(interactions([(0, 0)]), interactions([(0, 1)]), interactions([(0, 2)]), 1, 3)
+    tables = {"user": torch.ones(1, 2), "item": torch.ones(3, 2)}
+    with pytest.raises(InputError) as refused:
+        evaluate_model(tables, split, dict, metrics=["recall"], cutoffs=[10, 10**9])
+    problem = "1000000000 is longer than the catalogue of 3 items"
+    assert str(refused.value) == f"evaluate.cutoffs: {problem}. Fix: write 3 or less"
+    assert evaluate_model(tables, split, dict, metrics=["recall"], cutoffs=[10]).metrics == {"recall@10": 1.0}
 
 
 def test_hits_are_the_relevant_ones_among_the_recommended() -> None:

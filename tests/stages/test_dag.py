@@ -192,7 +192,7 @@ def test_a_damaged_input_is_refused(project: Project) -> None:
 def test_a_run_whose_process_was_killed_is_ended_by_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as killed:
         killed.setattr(LiveRun, "finish", lambda _: None)
-        killed.setattr("pipeline.tracking.provenance.os.getpid", lambda: 2**22 + 1)  # no process has this number
+        killed.setattr("pipeline.processes.os.getpid", lambda: 2**22 + 1)  # no process has this number
         project.train("pmtrec")
     orphan = project.runs()[-1]
     assert orphan.info.status == "RUNNING"

@@ -3,15 +3,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
+import optuna
 import pytest
+import sqlalchemy
 from mlflow import MlflowClient
 
-from pipeline.artifacts import locked
 from pipeline.commands.tune import tune
 from pipeline.config.run_config import read_config
-from pipeline.errors import BusyError, ParamsError
+from pipeline.errors import ParamsError
 from tests.project import Project
 from tests.sources import ROOT
 
@@ -52,11 +55,45 @@ def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path
     assert len(client.search_runs([experiment.experiment_id])) == len(runs), "a second search finds all trials done"
 
 
-def test_a_second_search_at_once_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Project.in_folder(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    with locked(tmp_path / "params.yaml"), pytest.raises(BusyError, match="another process is writing it"):
-        tune([], 1, "sqlite://")
+def test_two_commands_search_in_one_database_and_a_killed_one_is_gone_on_with(tmp_path: Path) -> None:
+    """Each trial is of one of them; what the killed one had begun is done again, and nothing is a defect."""
+    project = Project.in_folder(tmp_path, epochs=3)
+    project.change_params(**{"- single_task\n- equal_weights\n- pmtrec\n": "- pmtrec\n", "trials: 10": "trials: 6"})
+    project.data()
+    project.as_data_folder()
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(tmp_path)}
+    command = [sys.executable, "-m", "pipeline.commands.main", "tune"]
+
+    def started() -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            command, cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    with started() as killed:
+        while not _trials(tmp_path):
+            assert killed.poll() is None
+            time.sleep(0.05)
+        killed.kill()
+    with started() as one, started() as other:
+        said = [process.communicate()[0] for process in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], said
+    states = Counter(str(trial.state.name) for trial in _trials(tmp_path))
+    assert states["FAIL"] <= 1
+    assert states["RUNNING"] == 0
+    assert states["COMPLETE"] + states["PRUNED"] in (6, 7), "the last of each may come at the same time"
+    values = [str(sorted(trial.params.items())) for trial in _trials(tmp_path) if trial.state.name != "FAIL"]
+    assert len(set(values)) == len(values), "no point is tried twice"
+
+
+def _trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    if not (folder / "tuning.db").is_file():
+        return []
+    storage = f"sqlite:///{folder}/tuning.db"
+    try:
+        (study,) = optuna.get_all_study_summaries(storage)
+    except (ValueError, sqlalchemy.exc.OperationalError, RuntimeError):  # not yet made
+        return []
+    return optuna.load_study(study_name=study.study_name, storage=storage).trials
 
 
 def test_what_params_names_is_not_searched_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

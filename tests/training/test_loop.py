@@ -213,6 +213,23 @@ def test_weights_of_the_main_task_grow_with_the_focus() -> None:
     assert epochs[-1].telemetry[side] < 0.1
 
 
+def test_a_learning_rate_of_which_cosines_say_nothing_is_noticed() -> None:
+    """They stay finite, whatever the length of what they compare."""
+    split, _ = checkerboard()
+    data = tasks_of([split.train_relation()])
+    with pytest.raises(DivergedError) as stopped:
+        learn(data, split, 0, lambda _: None, rule=("single_task", {}), dim=4, lr=1e30, device="cpu")
+    assert str(stopped.value) == "training: embeddings have grown to 1e+30 after epoch 1. Fix: lower train.lr"
+
+
+def test_a_table_that_does_not_fit_is_refused_before_it_is_made() -> None:
+    split, _ = checkerboard()
+    with pytest.raises(
+        MachineError, match=r"training 32 embeddings of 1000000000 numbers needs about 476\.8 GiB.*lower train\.dim"
+    ):
+        learn(tasks_of([split.train_relation()]), split, 0, lambda _: None, dim=10**9, device="cpu")
+
+
 def test_embeddings_that_are_not_finite_after_the_last_step_are_noticed() -> None:
     relations = two_relations()
     components = components_for(relations, "equal_weights")

@@ -13,6 +13,8 @@ try:
     from llvmlite import ir
     from numba.core import cgutils
     from numba.extending import intrinsic
+
+    from pipeline.kernels.checked_cache import checked
 except ImportError:  # the training core needs only torch, numpy and pandas
     numba = None  # type: ignore[assignment]
 
@@ -26,7 +28,8 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 if numba is not None:
     # Numba looks at the file of a function alone, not at those that it calls: the cache is one of these very kernels.
-    _SUM = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+    _SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    _SUM = hashlib.sha256(b"".join([numba.__version__.encode(), *_SOURCES])).hexdigest()
     _BASE = numba.config.CACHE_DIR or Path(__file__).with_name("__pycache__")  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = str(Path(_BASE, _SUM[:16]))  # type: ignore[attr-defined]
 
@@ -63,7 +66,8 @@ def inlined(function: _F) -> _F:
 def _compiled(function: _F, inline: Literal["never", "always"]) -> _F:
     if numba is None:
         return function
-    return cast(_F, numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline=inline)(function))
+    made = numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline=inline)(function)
+    return cast(_F, checked(made))
 
 
 def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:

@@ -26,6 +26,7 @@ NEUTRAL = (
     "pipeline.errors",
     "pipeline.fingerprint",
     "pipeline.inspection",
+    "pipeline.processes",
     "pipeline.ranking.explanation",
     "pipeline.ranking.likeness",
     "pipeline.ranking.links",

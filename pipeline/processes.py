@@ -20,7 +20,8 @@ def is_gone(process: str) -> bool:
     number, _, started = rest.partition(":")
     if host != socket.gethostname() or not number.isdigit() or not Path("/proc/self/stat").is_file():
         return False
-    return _started(number) != started
+    now = _started(number)
+    return not now or now != started
 
 
 def _started(number: str) -> str:

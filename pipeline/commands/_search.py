@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 
+from pipeline.artifacts import locked
 from pipeline.config.run_config import RunConfig
 from pipeline.config.search import before_search, search_name, stages_of, start_values, training_with
 from pipeline.data.storage import load_split, load_tasks
@@ -87,7 +88,7 @@ def search(data_folder: Path, storage: str, config: RunConfig, place: Place, *, 
         first = {key: start[key] for key in space if key in start}
         searching = Search(name, space, first, n_trials, seed, storage, config.tune.sampler, config.tune.prune)
         with _trials(f"{dataset}/{method}", n_trials, shown=shown) as on_trial:
-            trials = searching.run(partial(train, name), on_trial)
+            trials = searching.run(partial(train, name), on_trial, partial(locked, data_folder, wait=True))
         if len(trials) < n_trials:
             what = "%s/%s: the grid has %d points, all tried (%d trials were asked for)"
             log.info(what, dataset, method, len(trials), n_trials)

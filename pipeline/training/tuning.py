@@ -3,10 +3,12 @@
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from pipeline.errors import DivergedError
@@ -14,17 +16,16 @@ from pipeline.processes import is_gone, this_process
 from pipeline.search_space import Choices, Range, Space
 from pipeline.seeding import numpy_generator
 from pipeline.training.epoch import Epoch
+from pipeline.training.trial_sampler import FIRST, TrialSampler, take_up
 
 __all__ = ["DIVERGED", "Sampler", "Search", "Trial", "at_an_edge", "state_of"]
 
 Sampler = Literal["tpe", "grid"]
 
 _WARM_UP = 10  # epochs before a trial is compared with others
-_FIRST = 4  # trials before pruning starts, and before TPE takes over from random sampling
 DIVERGED = "DIVERGED"  # a state that Optuna does not have
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-_OPEN = (TrialState.WAITING, TrialState.RUNNING)
 _PROCESS = "process"  # that runs a trial
 _EDGE = 0.05  # fraction of the range: a best value this close to an end suggests that the range was too narrow
 
@@ -106,27 +107,27 @@ class Search:
         self,
         train: Callable[[dict[str, Any], Callable[[Epoch], None]], object],
         on_trial: Callable[[Trial], None] = lambda _: None,
+        alone: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> list[Trial]:
         """Run the missing trials and return all trials.
 
         Args:
             train: Takes values by key path, and what to call as an epoch ends.
             on_trial: Called as a trial ends, and first for each of those that were there.
+            alone: What to hold while trials of killed processes are taken up: a lock, if others search too.
         """
         points = self._points() if self.sampler == "grid" else []
         n_trials = min(self.n_trials, len(points)) if points else self.n_trials
         study = optuna.create_study(
             storage=self.storage,
             study_name=self.name,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST, n_warmup_steps=_WARM_UP),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST, n_warmup_steps=_WARM_UP),
+            sampler=TrialSampler(
+                points or [dict(self.start)], {key: _distribution(of) for key, of in self.space.items()}, self.seed
+            ),
             direction="maximize",
             load_if_exists=True,
         )
-        for trial in study.get_trials(states=[TrialState.RUNNING]):
-            if is_gone(trial.user_attrs.get(_PROCESS, "")):  # of a killed search; others may go on beside this one
-                study.tell(trial.number, state=TrialState.FAIL)
-        if not points and not study.get_trials(deepcopy=False, states=(*_ENDED, *_OPEN)):
-            study.enqueue_trial(dict(self.start))
 
         def objective(trial: optuna.Trial) -> float:
             trial.set_user_attr(_PROCESS, this_process())
@@ -150,13 +151,12 @@ class Search:
 
         for trial in study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]:
             on_trial(_ended(trial))
-        while (done := len(study.get_trials(deepcopy=False, states=_ENDED))) < n_trials:
-            others = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            begun = done + sum(_PROCESS in trial.user_attrs for trial in others)
-            if points and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-                study.enqueue_trial(points[begun % len(points)])
-            # One seed per trial, so that an interrupted search gives the same result as an uninterrupted one.
-            study.sampler = optuna.samplers.TPESampler(n_startup_trials=_FIRST, multivariate=True, seed=self.seed + begun)
+        while len(study.get_trials(deepcopy=False, states=_ENDED)) < n_trials:
+            with alone():
+                for trial in study.get_trials(states=[TrialState.RUNNING]):
+                    if is_gone(trial.user_attrs.get(_PROCESS, "")):  # of a killed search; others may go on beside this one
+                        study.tell(trial.number, state=TrialState.FAIL)
+                take_up(study)
             study.optimize(objective, n_trials=1, callbacks=[lambda _, trial: on_trial(_ended(trial))])
         trials = study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]
         return [_ended(trial) for trial in trials]
@@ -178,3 +178,7 @@ def _suggest(trial: optuna.Trial, key: str, of: Range | Choices) -> Any:
     if isinstance(of, Choices):
         return trial.suggest_categorical(key, of.choices)
     return float(f"{trial.suggest_float(key, of.low, of.high, log=of.log):.3g}")
+
+
+def _distribution(of: Range | Choices) -> BaseDistribution:
+    return CategoricalDistribution(of.choices) if isinstance(of, Choices) else FloatDistribution(of.low, of.high, log=of.log)

@@ -19,7 +19,7 @@ def check_folder(folder: Path) -> Path:
         InputError: If the folder or a file is missing.
         IntegrityError: If a file differs from its checksum in the manifest, or is not listed there.
     """
-    redo = f"Fix: remove {folder} and run dvc repro"
+    redo = "Fix: pmtrec repair, then dvc repro"  # to remove it is not enough: the cache may have the same bytes
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder}: there is no complete output here. Fix: run dvc repro")
     try:

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.dvc_lock import locked_stages
 from pipeline.evaluation.storage import load_evaluation
 from pipeline.integrity import check_folder, json_text, read_json
 from pipeline.tracking.completion import Trained
 from pipeline.tracking.model_card import model_card
-from pipeline.tracking.provenance import Training, locked_stages
+from pipeline.tracking.provenance import Training
 from pipeline.training.served import about_model, recommender_of
 from pipeline.training.storage import load_history
 
@@ -22,7 +23,8 @@ def trained(args: argparse.Namespace, dataset: str, method: str, seed: int) -> T
     place, inputs = Path(dataset, method, str(seed)), _inputs(args, dataset)
     model, result = check_folder(args.models / place), args.results / place
     found, written = load_evaluation(result), read_json(model / "model.json")
-    lock = locked_stages(args.lock, (f"@{dataset}", f"@{dataset}-{method}-{seed}"))
+    suffixes = (f"@{dataset}", f"@{dataset}-{method}-{seed}")
+    lock = {name: stage for name, stage in locked_stages(args.lock).items() if name.endswith(suffixes)}
     about = about_model(inputs["processed"], model) | {"valid": written["best"]["valid/ndcg_at_20"]}
     return Trained(
         Training(dataset, method, seed, written["params"], inputs, model),

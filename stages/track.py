@@ -5,7 +5,7 @@ Has no outputs, so DVC runs it when they are others; and again where it has fail
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -14,6 +14,7 @@ from pipeline.errors import PmtrecError, joined
 from pipeline.integrity import check_folder, read_json
 from pipeline.tracking.completion import complete_run, tracked
 from pipeline.tracking.registration import serve_best
+from pipeline.tracking.run import send_left_behind
 from stages._checked import read_checked
 from stages._stage import parser, run
 from stages._trained import refitted, trained
@@ -28,12 +29,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen = read_checked(args.checked)["arguments"]
     check_folder(args.champions.parent)
     refused: list[PmtrecError] = []
+    _attempt(refused, _send)
     for dataset, method, seed in product(chosen["datasets"], chosen["methods"], chosen["seeds"]):
         _attempt(refused, partial(_complete, args, dataset, method, seed))
     for dataset in chosen["datasets"]:
         _attempt(refused, partial(_serve, args, dataset))
     if refused:
         raise joined(refused)
+
+
+def _send() -> None:
+    with tracked() as client:
+        if n_runs := send_left_behind(client):
+            log.info("sent to MLflow what it had missed of %d run(s)", n_runs)
 
 
 def _complete(args: argparse.Namespace, dataset: str, method: str, seed: int) -> None:
@@ -48,7 +56,7 @@ def _serve(args: argparse.Namespace, dataset: str) -> None:
         log.info("%s: %s", dataset, serve_best(client, refitted(args, dataset, champion), champion["valid"]))
 
 
-def _attempt(refused: list[PmtrecError], work: "partial[None]") -> None:
+def _attempt(refused: list[PmtrecError], work: Callable[[], None]) -> None:
     try:
         work()
     except PmtrecError as error:

@@ -102,7 +102,13 @@ class Project:
         self.run(refit.main, "--dataset", self.dataset, checked="checked/refit.json", built=built, processed=processed, **paths)
 
     def track(self) -> None:
-        paths = {"params": "params.yaml", "lock": "dvc.lock", "processed": "processed", "tasks": "tasks", "refits": "refits"}
+        paths = {
+            "params": "checked/params.yaml",
+            "lock": "dvc.lock",
+            "processed": "processed",
+            "tasks": "tasks",
+            "refits": "refits",
+        }
         paths |= {"listed": "collected/listed.json", "champions": "collected/champions"}
         self.run(track.main, checked="checked/track.json", models="models", results="results", **paths)
 

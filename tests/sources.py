@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ranking",),
     ("data/raw",),
     ("data",),
-    ("artifacts", "fingerprint", "kernels", "plugins", "search_space"),
+    ("artifacts", "dvc_lock", "fingerprint", "kernels", "plugins", "search_space"),
     ("integrity", "memory"),
     ("errors", "metric_names", "processes", "seeding", "states", "strict_model"),
 )

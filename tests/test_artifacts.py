@@ -54,7 +54,7 @@ def test_other_bytes_than_written_are_noticed(tmp_path: Path, change: str) -> No
         (out / "sub/x").unlink()
     else:
         (out / "y").write_text("new")
-    with pytest.raises(IntegrityError, match=r"Fix: remove .*out and run dvc repro"):
+    with pytest.raises(IntegrityError, match=r"Fix: pmtrec repair, then dvc repro"):
         check_folder(out)
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -175,13 +176,17 @@ def _with_data(params: str, name: str, described: Description, root: Path) -> st
     text = io.StringIO()
     yaml = YAML()
     yaml.dump({"custom": {name: content}}, text)
-    for old, new in (("\n- demo\n", f"\n- {name}\n"), ("split: random  #", "split: stable  #")):
+    for old, new in (("\n- demo\n", f"\n- {name}\n"), ("split: random  #", "split: stable  #"), _project()):
         if old not in params:
             raise InputError(f"params.yaml of pmtrec: has no line {old.strip()!r}. Fix: restore the file as it came")
         params = params.replace(old, new, 1)
     start = params.index("custom: {}")
     end = params.index("\n", start) + 1
     return params[:start] + text.getvalue() + params[end:]
+
+
+def _project() -> tuple[str, str]:
+    return "  project:  #", f"  project: {uuid.uuid4().hex[:8]}  #"
 
 
 def _check_name(name: str) -> None:

@@ -163,6 +163,22 @@ def promote(
 
 
 @app.command()
+def sync() -> None:
+    """Send to MLflow what it has missed while it could not be reached."""
+    from pipeline.commands.repair import sync as work
+
+    work()
+
+
+@app.command()
+def repair() -> None:
+    """Find what is damaged in dvc.lock, DVC's cache, the outputs and mlflow.db; dvc repro then makes it again."""
+    from pipeline.commands.repair import repair as work
+
+    work()
+
+
+@app.command()
 def refit(
     dataset: Annotated[str, typer.Argument(help="data set")],
     method: Annotated[str, typer.Argument(help="method")],

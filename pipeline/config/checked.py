@@ -55,7 +55,7 @@ def checked_files(config: RunConfig) -> Iterator[File]:
     yield "collect.json", {"arguments": listed, "code": _code("stages.collect")}
     yield "resume.json", {"resume": config.train.resume}
     yield "refit.json", {"code": _code("stages.refit")}
-    yield "track.json", {"arguments": listed, "code": _code("stages.track", whole=True)}
+    yield "track.json", {"arguments": {**listed, **config.tracking.model_dump()}, "code": _code("stages.track", whole=True)}
 
 
 def _of_dataset(config: RunConfig, dataset: str, trial: TrialBuild) -> Iterator[File]:

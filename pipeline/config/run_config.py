@@ -16,7 +16,7 @@ from pipeline import plugins
 from pipeline.config.layers import above_defaults, protocol, read_tuned, read_yaml, said, tuned_path
 from pipeline.config.name_checks import name_problems
 from pipeline.config.overrides import LIKE, Changes, Override, merged
-from pipeline.config.schema import BuildTasks, Compare, Evaluate, OneOrMore, Preprocess, TaskSettings, Train, Tune
+from pipeline.config.schema import BuildTasks, Compare, Evaluate, OneOrMore, Preprocess, TaskSettings, Tracking, Train, Tune
 from pipeline.config.validation_errors import error_lines
 from pipeline.data.raw.description import Description, Name
 from pipeline.errors import ParamsError, closest
@@ -49,6 +49,7 @@ class RunConfig(StrictModel):
     solvers: dict[Name, Options]
     baselines: dict[Name, Options]
     settings: Name | None = None
+    tracking: Tracking = Field(default_factory=Tracking)
     custom: dict[Name, Description] = Field(default_factory=dict)
     overrides: dict[Name, Override] = Field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from pipeline.search_space import RangeOrChoices
 from pipeline.strict_model import StrictModel
 
-__all__ = ["BuildTasks", "Compare", "Evaluate", "OneOrMore", "Preprocess", "TaskSettings", "Train", "Tune"]
+__all__ = ["BuildTasks", "Compare", "Evaluate", "OneOrMore", "Preprocess", "TaskSettings", "Tracking", "Train", "Tune"]
 
 
 def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -124,6 +124,13 @@ class Compare(StrictModel):
     method: str
     metric: str
     against: str | None
+
+
+class Tracking(StrictModel):
+    """Section ``tracking``, which ``pipeline.tracking.project`` reads where runs are logged."""
+
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "pmtrec"
+    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")] | None = None
 
 
 # Key path of a setting that can be overridden per method.

@@ -56,7 +56,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise InputError(f"{path}: there is no such file. Fix: run dvc repro") from error
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise IntegrityError(f"{path}: cannot be read ({reason}). Fix: remove it and run dvc repro") from error
+        raise IntegrityError(f"{path}: cannot be read ({reason}). Fix: pmtrec repair, then dvc repro") from error
     return arrow.to_pandas(), json.loads((arrow.schema.metadata or {}).get(_METADATA, b"{}"))
 
 

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +22,8 @@ def guard() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     end_with_parent()
-    if sys.platform == "linux" and os.getppid() == _INIT and b"dvc" not in Path("/proc/1/cmdline").read_bytes():
+    by_dvc = sys.platform == "linux" and "DVC_ROOT" in os.environ
+    if by_dvc and os.getppid() == _INIT and b"dvc" not in Path("/proc/1/cmdline").read_bytes():
         os._exit(128 + signal.SIGTERM)  # it ended before we could ask to be told
 
 
@@ -29,6 +31,9 @@ def end_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """On Linux: a killed dvc must not leave its stage behind as a second writer, nor a killed stage its workers."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+        parent = parent_process()  # of a worker
+        if parent and parent.pid != os.getppid():  # it ended before we could ask to be told
+            os._exit(128 + by)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from pipeline.errors import MachineError, PmtrecError
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.tracking.packaging import save_packaged, served_code
+from pipeline.tracking.project import is_ours
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import (
     BEST_EPOCH,
@@ -23,8 +24,9 @@ from pipeline.tracking.run import (
     EPOCHS_PER_CALL,
     MODEL,
     create_run,
+    described,
     end_orphans,
-    find_run,
+    find_runs,
     history_metrics,
 )
 from pipeline.tracking.store import connect, experiment_of, first_line, without_secret
@@ -100,15 +102,15 @@ def complete_run(client: "MlflowClient", trained: Trained) -> str:
     run = _find_or_restore(client, trained)
     run_id, tags = str(run.info.run_id), run.data.tags
     with tempfile.TemporaryDirectory() as scratch:
-        if tags.get(_PACKAGED) != (packaged := f"{tags[MODEL]} {served_code()}"):
+        if _is_due(tags, _PACKAGED, packaged := f"{tags[MODEL]} {served_code()}"):
             model_id = _log_model(client, run, trained, Path(scratch, "model"))
             client.set_tag(run_id, _LOGGED, model_id)
             client.set_tag(run_id, _PACKAGED, packaged)
             tags = {**tags, _LOGGED: model_id}
-        if trained.result is not None and tags.get(RESULT) != (found := dvc_hash(trained.result)):
+        if trained.result is not None and _is_due(tags, RESULT, found := dvc_hash(trained.result)):
             _log_evaluation(client, run, tags[_LOGGED], trained)
             client.set_tag(run_id, RESULT, found)
-        if tags.get(_ATTACHED) != (attached := _digest({**trained.texts, "card": trained.card})):
+        if _is_due(tags, _ATTACHED, attached := _digest({**trained.texts, "card": trained.card})):
             folder = Path(scratch, "attached")
             folder.mkdir()
             trained.plot(folder / "training.png")
@@ -126,6 +128,11 @@ def model_of(client: "MlflowClient", run_id: str) -> str:
     return str(client.get_run(run_id).data.tags[_LOGGED])
 
 
+def _is_due(tags: Mapping[str, str], name: str, now: str) -> bool:
+    """Whether something of a run is missing, or is of before and ours to change."""
+    return tags.get(name) != now and (name not in tags or is_ours(tags))
+
+
 def _digest(texts: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in sorted(texts.items())).encode()).hexdigest()
 
@@ -133,10 +140,14 @@ def _digest(texts: Mapping[str, str]) -> str:
 def _find_or_restore(client: "MlflowClient", trained: Trained) -> "Run":
     training = trained.training
     made, experiment_id = dvc_hash(training.model), experiment_of(client, training.dataset)
-    end_orphans(client, experiment_id, training.key)
-    if run := find_run(client, experiment_id, training.key, made):
-        return run
-    run_id = create_run(client, experiment_id, training)
+    end_orphans(client, experiment_id)
+    known = find_runs(client, experiment_id, training.key, made)
+    result = None if trained.result is None else dvc_hash(trained.result)
+    ours = [run for run in known if is_ours(run.data.tags)]
+    # What another clone has evaluated in the same way serves both; in another way, it is left to it.
+    if found := [*ours, *(run for run in known if run.data.tags.get(RESULT) == result)]:
+        return found[0]
+    run_id = create_run(client, experiment_id, described(training))
     rows = trained.history()
     if VALIDATION_METRIC in rows:
         best = rows[VALIDATION_METRIC].cummax()

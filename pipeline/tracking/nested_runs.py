@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.tracking.project import checkout, is_ours, is_owned
 from pipeline.tracking.provenance import source_tags
 from pipeline.tracking.run import MODEL
 from pipeline.tracking.store import connect, experiment_of, first_line
@@ -90,14 +91,16 @@ def log_comparison(
             client.set_tag(parent, "mlflow.note.content", words[dataset])
             client.log_artifacts(parent, str(report))
             for run in client.search_runs([experiment_of(client, dataset)], max_results=50_000):
-                if run.data.tags.get(MODEL) in made:
+                tags = run.data.tags
+                if tags.get(MODEL) in made and (is_ours(tags) or (is_owned(tags) and _PARENT not in tags)):
                     client.set_tag(run.info.run_id, _PARENT, parent)
-                elif run.data.tags.get(_PARENT) == parent:
+                elif tags.get(_PARENT) == parent and tags.get(MODEL) not in made:
                     client.delete_tag(run.info.run_id, _PARENT)
             client.set_terminated(parent, "FINISHED")
 
 
 def _parent(client: "MlflowClient", dataset: str, name: str, content: str) -> str:
+    content = f"{checkout()}/{content}".removeprefix("/")  # each folder has its own
     wanted = f"attributes.run_name = '{name}' and tags.`{_CONTENT}` = '{content}'"
     if runs := client.search_runs([experiment_of(client, dataset)], wanted, max_results=1):
         return str(runs[0].info.run_id)

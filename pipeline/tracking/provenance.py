@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pipeline.processes import this_process
+from pipeline.tracking.project import ownership
 
-__all__ = ["PROCESS", "Training", "locked_stages", "source_tags"]
+__all__ = ["PROCESS", "Training", "source_tags"]
 
 PROCESS = "pmtrec.process"
 
@@ -65,15 +64,8 @@ def source_tags() -> dict[str, str]:
         "git.dirty": _is_dirty(),
         "dvc.exp.name": os.environ.get("DVC_EXP_NAME", ""),
         PROCESS: this_process(),
+        **ownership(),
     }
-
-
-def locked_stages(lock: Path, suffixes: tuple[str, ...]) -> dict[str, object]:
-    """Entries of dvc.lock for the stages whose names end in one of ``suffixes``; empty if DVC has not written it yet."""
-    if not lock.is_file():
-        return {}
-    stages = YAML(typ="safe", pure=True).load(lock)["stages"]
-    return {name: stage for name, stage in stages.items() if name.endswith(suffixes)}
 
 
 def _is_dirty() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.tracking.project import is_owned, ownership
 from pipeline.tracking.store import experiment_name, first_line
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def register(client: "MlflowClient", candidate: Candidate) -> tuple[str, bool]:
     for version in client.search_model_versions(f"name = '{name}'"):
         if version.tags.get(_CONTENT) == candidate.content:
             return str(version.version), False
-    tags = {_CONTENT: candidate.content, DATA: candidate.data, VALID: f"{candidate.valid:.6f}", **candidate.tags}
+    tags = {_CONTENT: candidate.content, DATA: candidate.data, VALID: f"{candidate.valid:.6f}", **candidate.tags, **ownership()}
     source = f"models:/{candidate.model_id}"
     made = client.create_model_version(name, source, candidate.run_id, tags, description=candidate.card)
     link = json.dumps([{"name": name, "version": str(made.version)}])
@@ -132,6 +133,9 @@ def promote(client: "MlflowClient", dataset: str, version: str, *, force: bool =
         reason = f"the first: NDCG@20 {value:.4f} on validation"
     elif now[0] == version:
         return now[1].get(_REASON, "is the champion already")
+    elif now[1].get(DATA) != tags.get(DATA) and not (force or is_owned(now[1])):
+        fix = "write tracking.prefix in params.yaml, the same tracking.project in both if they are one, or use --force"
+        raise InputError(f"{name} version {version}: the champion (version {now[0]}) is another project's. Fix: {fix}")
     elif now[1].get(DATA) != tags.get(DATA):
         reason = f"NDCG@20 {value:.4f} on validation; the data are others than those of version {now[0]}"
     elif not value < (theirs := float(now[1].get(VALID, "nan"))):

@@ -2,13 +2,13 @@
 
 A run is identified by the *content* of its output: a tag holds DVC's hash of the model folder. So no output contains a run
 id, and outputs that DVC restores from its cache belong to the run that first produced them. Tracking never makes a training
-fail: an unreachable server causes one warning, and the ``track`` stage writes the run from the files later.
+fail or wait for long: an unreachable server causes one warning, and what it has missed is sent from a journal later.
 """
 
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,6 +16,9 @@ import pandas as pd
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.processes import is_gone
+from pipeline.tracking.deadline import within
+from pipeline.tracking.journal import Entry, Journal, left_behind
+from pipeline.tracking.project import is_ours, is_owned
 from pipeline.tracking.provenance import PROCESS, Training, source_tags
 from pipeline.tracking.store import connect, experiment_of, first_line
 
@@ -31,10 +34,12 @@ __all__ = [
     "MODEL",
     "LiveRun",
     "create_run",
+    "described",
     "end_orphans",
-    "find_run",
+    "find_runs",
     "history_metrics",
     "live_run",
+    "send_left_behind",
 ]
 
 log = logging.getLogger(__name__)
@@ -54,70 +59,89 @@ EPOCHS_PER_CALL = 20
 _LEVELS = 2  # of a name: train/weight/social is logged, train/weight/social/short is not
 
 _SECONDS_BETWEEN_CALLS = 2.0
+_SECONDS_BETWEEN_TRIES = 60.0  # of a server that has not answered
+_SECONDS_OF_AN_EPOCH = 1.0  # that MLflow may take
+_SECONDS_AT_AN_END = 10.0  # and at the beginning and the end of a training
+
+_JOURNAL = "pmtrec.journal"  # tag of a run: the name of its journal
 
 
 class LiveRun:
-    """The run of a training in progress. Calls never raise: the first failure is logged and ends tracking."""
+    """The run of a training in progress. Calls never raise or take long: what MLflow does not take waits in a journal."""
 
     def __init__(self, training: Training) -> None:
         self._training = training
         self._best: dict[str, float] = {}
-        self._waiting: list[dict[str, float]] = []
+        self._rows: list[dict[str, float]] = []
         self._times: list[int] = []
         self._sent = time.monotonic()
-        self._client: MlflowClient | None = None
-        with self._tolerant():
-            client = connect()
-            self._experiment_id = experiment_of(client, training.dataset)
-            end_orphans(client, self._experiment_id, training.key)
-            self._run_id = create_run(client, self._experiment_id, training)
-            self._client = client
+        self._pause = _SECONDS_BETWEEN_CALLS
+        self._is_warned = False
+        self._journal = Journal()
+        self._waiting: list[Entry] = []
+        self._sender: Sender | None = None
+        self._write({"what": "begun", **described(training)})
+        self._send(_SECONDS_AT_AN_END)
+        if self._sender:
+            with suppress(Exception):  # they wait on
+                send_left_behind(self._sender.client, seconds=_SECONDS_AT_AN_END)
 
     def log_epoch(self, row: Mapping[str, float]) -> None:
         """Log one row of the history; short epochs are sent together, because a call costs what tens of rows cost."""
         if row.get(VALIDATION_METRIC, -1.0) > self._best.get(BEST_VALID, -1.0):
             self._best = {BEST_VALID: row[VALIDATION_METRIC], BEST_EPOCH: row["epoch"]}
-        self._waiting.append({**self._best, **row})  # the most important first: MLflow keeps the order
-        self._times.append(time.time_ns() // 10**6)
-        if time.monotonic() - self._sent > _SECONDS_BETWEEN_CALLS or len(self._waiting) >= EPOCHS_PER_CALL:
-            self._send()
+        self._rows.append({**self._best, **row})  # the most important first: MLflow keeps the order
+        self._times.append(_now())
+        is_due = time.monotonic() - self._sent > self._pause
+        if is_due or len(self._rows) >= EPOCHS_PER_CALL:
+            self._write_rows()
+        if is_due:
+            self._send(_SECONDS_OF_AN_EPOCH)
 
-    def _send(self) -> None:
-        with self._tolerant():
-            if self._client and self._waiting:
-                metrics = history_metrics(pd.DataFrame(self._waiting), self._times)
-                self._client.log_batch(self._run_id, metrics=metrics)
-        self._waiting, self._times, self._sent = [], [], time.monotonic()
+    def end(self, status: str) -> None:
+        """End the run; a finished one is tagged with the hash of its model."""
+        self._write_rows()
+        made = dvc_hash(self._training.model) if status == "FINISHED" else None
+        self._write({"what": "ended", "status": status, "time": _now(), "model": made})
+        self._send(_SECONDS_AT_AN_END)
+        with suppress(OSError):
+            self._journal.close(is_sent=not self._waiting)
 
-    def stop(self, status: str) -> None:
-        """End a run that produced no model."""
-        self._send()
-        with self._tolerant():
-            if self._client:
-                self._client.set_terminated(self._run_id, status)
+    def _write_rows(self) -> None:
+        if self._rows:
+            self._write({"what": "epochs", "rows": self._rows, "times": self._times})
+        self._rows, self._times = [], []
 
-    def finish(self) -> None:
-        """End the run and tag it with the hash of its model; if an earlier run has the same model, the new run is deleted."""
-        self._send()
-        with self._tolerant():
-            if self._client is None:
-                return
-            made = dvc_hash(self._training.model)
-            twin = find_run(self._client, self._experiment_id, self._training.key, made)
-            self._client.set_tag(self._run_id, MODEL, made)
-            self._client.set_terminated(self._run_id, "FINISHED")
-            if twin:
-                log.info("mlflow: run %s has the same model and is kept; this run is deleted", twin.info.run_id)
-                self._client.delete_run(self._run_id)
-
-    @contextmanager
-    def _tolerant(self) -> Iterator[None]:
+    def _write(self, entry: Entry) -> None:
+        self._waiting.append(entry)
         try:
-            yield
+            self._journal.append(entry)
+        except OSError as error:  # MLflow may take it all the same
+            self._warn(f"{error.filename or 'journal'}: {error.strerror}")
+
+    def _send(self, seconds: float) -> None:
+        """Try to send what waits."""
+        try:
+            if self._sender is None:
+                import mlflow  # noqa: F401  # takes seconds, which are not the server's
+
+                with within(seconds):
+                    self._sender = Sender(connect(), self._journal.name)
+            with within(seconds):
+                while self._waiting:
+                    self._sender.send(self._waiting[0])
+                    self._waiting.pop(0)
+            self._pause = _SECONDS_BETWEEN_CALLS
         # No failure of the tracking server, its client or its database may abort a training.
         except Exception as error:  # noqa: BLE001
-            self._client = None
-            log.warning("mlflow: %s. Training continues; the track stage will log the run", first_line(error))
+            self._warn(f"mlflow: {first_line(error)}")
+            self._pause = _SECONDS_BETWEEN_TRIES
+        self._sent = time.monotonic()
+
+    def _warn(self, what: str) -> None:
+        if not self._is_warned:  # once is enough
+            log.warning("%s. Training continues; what MLflow has missed is sent later, by itself or by `pmtrec sync`", what)
+        self._is_warned = True
 
 
 @contextmanager
@@ -127,44 +151,131 @@ def live_run(training: Training) -> Iterator[LiveRun]:
     try:
         yield run
     except (KeyboardInterrupt, SystemExit):
-        run.stop("KILLED")
+        run.end("KILLED")
         raise
     except BaseException:
-        run.stop("FAILED")
+        run.end("FAILED")
         raise
-    run.finish()
+    run.end("FINISHED")
 
 
-def create_run(client: "MlflowClient", experiment_id: str, training: Training) -> str:
-    """A run with the params, the inputs and the source of a training; its id."""
+class Sender:
+    """Sends the entries of one journal, in their order; what MLflow has already stays as it is."""
+
+    def __init__(self, client: "MlflowClient", journal: str) -> None:
+        self.client = client
+        self._journal = journal
+        self._experiment_id = self._run_id = self._key = ""
+
+    def send(self, entry: Entry) -> None:
+        """Send the next entry."""
+        if entry["what"] == "begun":
+            self._experiment_id, self._key = experiment_of(self.client, entry["dataset"]), entry["tags"][KEY]
+            end_orphans(self.client, self._experiment_id)
+            self._run_id = create_run(self.client, self._experiment_id, entry, self._journal)
+        elif entry["what"] == "epochs":
+            self.client.log_batch(self._run_id, metrics=history_metrics(pd.DataFrame(entry["rows"]), entry["times"]))
+        else:
+            self._end(entry)
+
+    def _end(self, entry: Entry) -> None:
+        """Of two runs with the same model the earlier one is kept."""
+        twins = find_runs(self.client, self._experiment_id, self._key, entry["model"]) if entry["model"] else []
+        twin = next((one for one in twins if is_ours(one.data.tags)), None)
+        if entry["model"]:
+            self.client.set_tag(self._run_id, MODEL, entry["model"])
+        self.client.set_terminated(self._run_id, entry["status"], entry["time"])
+        if twin and twin.info.run_id != self._run_id:
+            log.info("mlflow: run %s has the same model and is kept; this run is deleted", twin.info.run_id)
+            self.client.delete_run(self._run_id)
+
+
+def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> int:
+    """Send the journals of processes that have ended; a run that was never ended was killed.
+
+    Args:
+        client: Of the store.
+        seconds: Of all together; by default what it takes.
+
+    Returns:
+        Number of runs.
+
+    Raises:
+        TimeoutError: If the time is over; what was sent is not sent again.
+    """
+    n_sent = 0
+    with nullcontext() if seconds is None else within(seconds):
+        for name, entries in left_behind():
+            if not entries or entries[0]["what"] != "begun":  # of a process that was killed at its first line
+                continue
+            sender = Sender(client, name)
+            for entry in entries:
+                sender.send(entry)
+            if entries[-1]["what"] != "ended":
+                last = next(
+                    (entry["times"][-1] for entry in reversed(entries) if entry["what"] == "epochs"), entries[0]["time"]
+                )
+                sender.send({"what": "ended", "status": "KILLED", "time": last, "model": None})
+            n_sent += 1
+    return n_sent
+
+
+def described(training: Training) -> Entry:
+    """What a run says of its training from the beginning, as JSON."""
+    hashes = {name: dvc_hash(path) for name, path in training.inputs.items()}
+    tags = source_tags() | {f"dvc.input.{name}": digest for name, digest in hashes.items()} | {KEY: training.key}
+    return {
+        "dataset": training.dataset,
+        "title": training.title,
+        "time": _now(),
+        "tags": tags,
+        "params": {key: str(value) for key, value in training.params.items()},
+        "tasks": {"path": str(training.inputs["tasks"]), "hash": hashes["tasks"]},
+    }
+
+
+def create_run(client: "MlflowClient", experiment_id: str, of: Entry, journal: str = "") -> str:
+    """A run with the params, the inputs and the source of a training; its id.
+
+    Args:
+        client: Of the store.
+        experiment_id: Where it belongs.
+        of: See ``described``.
+        journal: Name of its journal; if it has been sent before, the run is there.
+    """
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import DatasetInput, InputTag, Param
 
-    hashes = {name: dvc_hash(path) for name, path in training.inputs.items()}
-    tags = source_tags() | {f"dvc.input.{name}": digest for name, digest in hashes.items()} | {KEY: training.key}
-    run_id = str(client.create_run(experiment_id, run_name=training.title, tags=tags).info.run_id)
-    client.log_batch(run_id, params=[Param(key, str(value)) for key, value in training.params.items()])
-    source = CodeDatasetSource({"path": str(training.inputs["tasks"])})
+    there = client.search_runs([experiment_id], f"tags.`{_JOURNAL}` = '{journal}'", max_results=1) if journal else []
+    if there:
+        run_id = str(there[0].info.run_id)
+    else:
+        tags = {**of["tags"], **({_JOURNAL: journal} if journal else {})}
+        run_id = str(client.create_run(experiment_id, of["time"], tags, of["title"]).info.run_id)
+    if not run_id:
+        raise ConnectionError("what answers is no MLflow server")
+    client.log_batch(run_id, params=[Param(key, value) for key, value in of["params"].items()])
+    source = CodeDatasetSource({"path": of["tasks"]["path"]})
     # mlflow's own class leaves an abstract method unimplemented, without consequences.
-    data = MetaDataset(source, training.dataset, hashes["tasks"])  # type: ignore[abstract]
+    data = MetaDataset(source, of["dataset"], of["tasks"]["hash"])  # type: ignore[abstract]
     context = InputTag("mlflow.data.context", "training")
     client.log_inputs(run_id, [DatasetInput(data._to_mlflow_entity(), [context])])
     return run_id
 
 
-def end_orphans(client: "MlflowClient", experiment_id: str, key: str) -> None:
-    """Mark runs of this training as KILLED if their process is gone (after kill -9 it could not do so itself)."""
-    for run in client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"):
+def end_orphans(client: "MlflowClient", experiment_id: str) -> None:
+    """Mark runs as KILLED if their process is gone (after kill -9 it could not do so itself)."""
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
         if is_gone(run.data.tags.get(PROCESS, "")):
             client.set_terminated(run.info.run_id, "KILLED")
 
 
-def find_run(client: "MlflowClient", experiment_id: str, key: str, model_hash: str) -> "Run | None":
-    """The finished run of this training whose model has this hash, the oldest if there are several."""
+def find_runs(client: "MlflowClient", experiment_id: str, key: str, model_hash: str) -> "list[Run]":
+    """The finished runs of this training, in all clones of the project, whose model has this hash; the oldest first."""
     wanted = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED' and tags.`{MODEL}` = '{model_hash}'"
-    runs = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"], max_results=1)
-    return runs[0] if runs else None
+    runs = client.search_runs([experiment_id], wanted, order_by=["attributes.start_time ASC"])
+    return [run for run in runs if is_owned(run.data.tags)]
 
 
 def history_metrics(history: pd.DataFrame, times: Sequence[int] = ()) -> "list[Metric]":
@@ -176,10 +287,14 @@ def history_metrics(history: pd.DataFrame, times: Sequence[int] = ()) -> "list[M
     """
     from mlflow.entities import Metric
 
-    ended = dict(zip(history["epoch"], times or [time.time_ns() // 10**6] * len(history), strict=True))
+    ended = dict(zip(history["epoch"], times or [_now()] * len(history), strict=True))
     return [
         Metric(str(name), value, ended[epoch], int(epoch))
         for name, of in history.set_index("epoch").to_dict().items()
         for epoch, value in of.items()
         if str(name).count("/") <= _LEVELS and value == value  # noqa: PLR0124  # false only for NaN
     ]
+
+
+def _now() -> int:
+    return time.time_ns() // 10**6

@@ -7,17 +7,19 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from pipeline.artifacts import project_root
+from pipeline.tracking.deadline import prompt, within
+from pipeline.tracking.own_database import first_use, is_made, make, own_database, remove_half_made, uri_of
+from pipeline.tracking.project import prefix
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 __all__ = ["connect", "deep_link", "experiment_name", "experiment_of", "experiments", "first_line", "without_secret"]
 
+_SECONDS_TO_CONNECT = 20.0
 _VIEW = "pmtrec"  # of the runs, which the deep link opens
 _COLUMNS = ["attributes.`Models`", "params.`method`", "params.`seed`"]
 _COLUMNS += [f"metrics.`{name}`" for name in ("best/valid_ndcg_at_20", "test/ndcg_at_20", "best/epoch", "cost/seconds")]
@@ -41,31 +43,25 @@ def connect() -> "MlflowClient":
 
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "urllib3" else logging.WARNING)
-    database = project_root() / "mlflow.db"
-    means_something = any(sign in str(database) for sign in "?%#")  # in an address
-    own = f"sqlite:///{os.path.relpath(database) if means_something else database}"
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or own
-    is_there = uri != own or (database.is_file() and database.stat().st_size > 0)
-    with nullcontext() if is_there else _first_use():  # who only reads needs no right to write
-        client = mlflow.MlflowClient(uri)
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return _answering(mlflow.MlflowClient(uri))
+    database = own_database()
+    remove_half_made(database)
+    if not is_made(database):  # who only reads needs no right to write
+        make(database)
+    return _answering(mlflow.MlflowClient(uri_of(database)))
+
+
+def _answering(client: "MlflowClient") -> "MlflowClient":
+    with within(_SECONDS_TO_CONNECT):
         client.search_experiments(max_results=1)
-    return client
-
-
-@contextmanager
-def _first_use() -> Iterator[None]:
-    """Serialise first use: concurrent processes would crash while creating the tables or an experiment."""
-    import fcntl  # a model is served where there is none
-
-    with (project_root() / ".mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return prompt(client)
 
 
 def experiment_of(client: "MlflowClient", dataset: str) -> str:
     """Id of the experiment of a data set, which is created on first use."""
     name = experiment_name(dataset)
-    with _first_use():
+    with first_use():
         if found := client.get_experiment_by_name(name):
             if found.lifecycle_stage == "deleted":  # by hand in the UI; its name stays reserved
                 client.restore_experiment(found.experiment_id)
@@ -84,7 +80,7 @@ def experiment_of(client: "MlflowClient", dataset: str) -> str:
 
 def experiment_name(dataset: str) -> str:
     """Of a data set; its registered model has the same name."""
-    return f"pmtrec-{dataset}"
+    return f"{prefix()}-{dataset}"
 
 
 def experiments(client: "MlflowClient") -> dict[str, str]:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import optuna
@@ -27,6 +28,7 @@ DIVERGED = "DIVERGED"  # a state that Optuna does not have
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _PROCESS = "process"  # that runs a trial
+_AT_ONCE = timedelta(minutes=1)
 _EDGE = 0.05  # fraction of the range: a best value this close to an end suggests that the range was too narrow
 
 
@@ -107,7 +109,7 @@ class Search:
         self,
         train: Callable[[dict[str, Any], Callable[[Epoch], None]], object],
         on_trial: Callable[[Trial], None] = lambda _: None,
-        alone: Callable[[], AbstractContextManager[object]] = nullcontext,
+        alone: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> list[Trial]:
         """Run the missing trials and return all trials.
 
@@ -152,9 +154,9 @@ class Search:
         for trial in study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]:
             on_trial(_ended(trial))
         while len(study.get_trials(deepcopy=False, states=_ENDED)) < n_trials:
-            with alone():
+            with alone() if alone else nullcontext():
                 for trial in study.get_trials(states=[TrialState.RUNNING]):
-                    if is_gone(trial.user_attrs.get(_PROCESS, "")):  # of a killed search; others may go on beside this one
+                    if _is_left(trial):  # others may go on beside this one
                         study.tell(trial.number, state=TrialState.FAIL)
                 take_up(study)
             study.optimize(objective, n_trials=1, callbacks=[lambda _, trial: on_trial(_ended(trial))])
@@ -168,6 +170,13 @@ class Search:
         order = numpy_generator(self.seed, "grid").permutation(len(points))
         points = [points[place] for place in order]
         return sorted(points, key=lambda point: point != dict(self.start))
+
+
+def _is_left(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether the search was killed that has begun it; it says at once who it is."""
+    if process := trial.user_attrs.get(_PROCESS):
+        return is_gone(process)
+    return trial.datetime_start is not None and datetime.now() - trial.datetime_start > _AT_ONCE  # as Optuna
 
 
 def _ended(trial: optuna.trial.FrozenTrial) -> Trial:

@@ -27,7 +27,7 @@ def test_the_help_is_there_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     text = pmtrec("--help")
-    commands = "recommend similar explain serve batch inspect tune compare promote init refit app ui".split()  # noqa: SIM905
+    commands = "recommend similar explain serve batch inspect tune compare promote sync repair init refit app ui".split()  # noqa: SIM905
     assert all(f"  {name} " in text for name in commands)
     assert "--show-completion" in text
 

@@ -58,7 +58,7 @@ def test_flipped_bits_in_the_data_are_noticed(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(IntegrityError, match=r"t\.parquet: cannot be read \(.*\)\. Fix: remove it and run dvc repro"):
+    with pytest.raises(IntegrityError, match=r"t\.parquet: cannot be read \(.*\)\. Fix: pmtrec repair, then dvc repro"):
         storage.read_parquet(path)
 
 

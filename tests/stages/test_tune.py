@@ -57,8 +57,8 @@ def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path
 
 def test_two_commands_search_in_one_database_and_a_killed_one_is_gone_on_with(tmp_path: Path) -> None:
     """Each trial is of one of them; what the killed one had begun is done again, and nothing is a defect."""
-    project = Project.in_folder(tmp_path, epochs=3)
-    project.change_params(**{"- single_task\n- equal_weights\n- pmtrec\n": "- pmtrec\n", "trials: 10": "trials: 6"})
+    project = Project.in_folder(tmp_path, epochs=2)
+    project.change_params(**{"- single_task\n- equal_weights\n- pmtrec\n": "- pmtrec\n", "trials: 10": "trials: 4"})
     project.data()
     project.as_data_folder()
     settings = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(tmp_path)}
@@ -70,7 +70,7 @@ def test_two_commands_search_in_one_database_and_a_killed_one_is_gone_on_with(tm
         )
 
     with started() as killed:
-        while not _trials(tmp_path):
+        while not any("process" in trial.user_attrs for trial in _trials(tmp_path)):
             assert killed.poll() is None
             time.sleep(0.05)
         killed.kill()
@@ -80,7 +80,7 @@ def test_two_commands_search_in_one_database_and_a_killed_one_is_gone_on_with(tm
     states = Counter(str(trial.state.name) for trial in _trials(tmp_path))
     assert states["FAIL"] <= 1
     assert states["RUNNING"] == 0
-    assert states["COMPLETE"] + states["PRUNED"] in (6, 7), "the last of each may come at the same time"
+    assert states["COMPLETE"] + states["PRUNED"] in (4, 5), "the last of each may come at the same time"
     values = [str(sorted(trial.params.items())) for trial in _trials(tmp_path) if trial.state.name != "FAIL"]
     assert len(set(values)) == len(values), "no point is tried twice"
 

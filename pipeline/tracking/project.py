@@ -1,0 +1,78 @@
+"""Whose runs these are: several projects, and several clones of one, may use the same MLflow server.
+
+What params.yaml says of it (section ``tracking``) is read here again, because nothing that is trained depends on it.
+"""
+
+import os
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.artifacts import project_root
+
+__all__ = ["CHECKOUT", "PROJECT", "checkout", "is_ours", "is_owned", "owner", "ownership", "prefix"]
+
+PROJECT, CHECKOUT = "pmtrec.project", "pmtrec.checkout"
+"""Tags of runs and of versions of models: whose they are, and of which folder."""
+
+
+def prefix() -> str:
+    """What the names of experiments and registered models begin with."""
+    return str(_settings().get("prefix") or "pmtrec")
+
+
+def checkout() -> str:
+    """Identifies this folder, as long as it exists; empty where runs are in a database of its own, which nobody shares."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return ""
+    path = project_root() / ".pmtrec" / "checkout"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+        beside.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
+        try:
+            os.link(beside, path)  # of two at once, one
+        except FileExistsError:
+            pass
+        finally:
+            beside.unlink()
+    return path.read_text(encoding="utf-8")
+
+
+def owner() -> str:
+    """The project, the same in all its clones; where params.yaml does not say, this folder is one for itself."""
+    return str(_settings().get("project") or checkout())
+
+
+def ownership() -> dict[str, str]:
+    """Tags of what this folder makes."""
+    return {PROJECT: owner(), CHECKOUT: checkout()}
+
+
+def is_owned(tags: Mapping[str, str]) -> bool:
+    """Whether a run or a version is of this project; what was made before there were owners is."""
+    return tags.get(PROJECT) in (None, "", owner())
+
+
+def is_ours(tags: Mapping[str, str]) -> bool:
+    """Whether it was made by this very folder, which alone may change it."""
+    return is_owned(tags) and tags.get(CHECKOUT) in (None, "", checkout())
+
+
+def _settings() -> Mapping[str, Any]:
+    path = project_root() / "params.yaml"
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@cache
+def _read(path: Path, _changed: int) -> Mapping[str, Any]:
+    try:
+        found = YAML(typ="safe", pure=True).load(path)
+        return dict(found.get("tracking") or {})
+    except (YAMLError, UnicodeDecodeError, AttributeError, TypeError, ValueError):  # the stage `check` says what is wrong
+        return {}

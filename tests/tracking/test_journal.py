@@ -1,0 +1,242 @@
+"""What MLflow has missed is sent later: all of it, in order, once."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.tracking import run as tracking_run
+from pipeline.tracking.journal import Journal, left_behind, read_entries
+from pipeline.tracking.provenance import Training
+from pipeline.tracking.run import LiveRun, Sender, send_left_behind
+from pipeline.tracking.store import connect, experiment_of
+from tests.sources import ROOT
+
+DEAD = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def training(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for name in ("processed", "tasks", "model"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    inputs = {name: tmp_path / name for name in ("processed", "tasks")}
+    return Training("demo", "pmtrec", 0, {"lr": 0.1}, inputs, tmp_path / "model")
+
+
+def epochs(run: LiveRun, first: int, last: int) -> None:
+    for number in range(first, last + 1):
+        run.log_epoch({"epoch": number, "valid/ndcg_at_20": number / 10, "train/loss": 1 / number})
+
+
+def runs() -> list[Any]:
+    client = connect()
+    return list(client.search_runs([experiment_of(client, "demo")], order_by=["attributes.start_time ASC"]))
+
+
+def history(run: Any) -> list[tuple[int, float]]:
+    return [(one.step, one.value) for one in connect().get_metric_history(run.info.run_id, "train/loss")]
+
+
+def journals(training: Training) -> list[Path]:
+    return sorted((training.model.parent / ".pmtrec/journal").glob("*"))
+
+
+def test_with_mlflow_there_nothing_stays_behind(training: Training) -> None:
+    run = LiveRun(training)
+    epochs(run, 1, 3)
+    run.end("FINISHED")
+    (found,) = runs()
+    assert found.info.status == "FINISHED"
+    assert history(found) == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert journals(training) == []
+
+
+def test_what_a_dead_server_has_missed_is_sent_later_once(
+    training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD)
+    began = time.time_ns() // 10**6
+    run = LiveRun(training)
+    epochs(run, 1, 50)
+    run.end("FINISHED")
+    ended = time.time_ns() // 10**6
+    del run
+    assert caplog.text.count("mlflow: ") == 1, "one warning"
+    assert len(journals(training)) == 1
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    time.sleep(0.05)
+    assert send_left_behind(connect()) == 1
+    assert send_left_behind(connect()) == 0
+    (found,) = runs()
+    assert history(found) == [(number, 1 / number) for number in range(1, 51)]
+    assert began <= found.info.start_time <= found.info.end_time <= ended, "the times are those of the training"
+    assert found.data.params["lr"] == "0.1"
+    assert found.data.metrics["best/epoch"] == 50
+
+
+def test_an_outage_in_the_middle_leaves_no_gap(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_CALLS", 0.0)
+    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_TRIES", 0.0)
+    run, send, is_down = LiveRun(training), Sender.send, False
+
+    def sometimes(sender: Sender, entry: dict[str, Any]) -> None:
+        send(sender, entry)
+        if is_down:  # after MLflow has taken it, which nobody then knows
+            raise ConnectionError("reset by peer")
+
+    monkeypatch.setattr(Sender, "send", sometimes)
+    epochs(run, 1, 3)
+    is_down = True
+    epochs(run, 4, 6)
+    is_down = False
+    epochs(run, 7, 9)
+    run.end("FINISHED")
+    (found,) = runs()
+    assert history(found) == [(number, 1 / number) for number in range(1, 10)]
+    assert journals(training) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pipeline.tracking.provenance import Training
+from pipeline.tracking.run import LiveRun
+root = Path(sys.argv[1])
+run = LiveRun(Training("demo", "pmtrec", 0, {}, {name: root / name for name in ("processed", "tasks")}, root / "model"))
+for number in range(1, 26):
+    run.log_epoch({"epoch": number, "train/loss": 1 / number})
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_run_that_was_killed_is_ended_by_the_next_with_all_it_had_said(training: Training, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [run.info.status for run in runs()] == ["RUNNING"]
+    run = LiveRun(training)
+    run.end("FINISHED")
+    killed, finished = runs()
+    assert (killed.info.status, finished.info.status) == ("KILLED", "FINISHED")
+    assert [step for step, _ in history(killed)] == list(range(1, 21)), "every twenty epochs, or two seconds"
+    assert killed.info.end_time >= killed.info.start_time
+
+
+def test_a_journal_that_is_written_or_sent_is_left_alone(training: Training) -> None:
+    journal = Journal()
+    journal.append({"what": "begun"})
+    assert list(left_behind()) == []
+    journal.close(is_sent=False)
+    with pytest.raises(ConnectionError):  # noqa: PT012
+        for name, entries in left_behind():
+            assert (name, entries) == (journal.name, [{"what": "begun"}])
+            raise ConnectionError
+    assert len(journals(training)) == 1, "what could not be sent stays"
+    assert [name for name, _ in left_behind()] == [journal.name]
+    assert journals(training) == []
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30])
+def test_a_line_that_was_cut_short_never_happened(training: Training, cut: int, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal()
+    for number in range(3):
+        journal.append({"what": "epochs", "number": number, "padding": "x" * 30})
+    journal.close(is_sent=False)
+    (path,) = journals(training)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [entry["number"] for entry in read_entries(path)] == [0, 1, *([2] if cut == 1 else [])]
+    assert caplog.text == ""
+
+
+def test_a_damaged_line_is_said_and_left_out(training: Training, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal()
+    for number in range(3):
+        journal.append({"number": number})
+    journal.close(is_sent=False)
+    (path,) = journals(training)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\n") + 20] ^= 1
+    path.write_bytes(content)
+    assert [entry["number"] for entry in read_entries(path)] == [0, 2]
+    assert "line 2 was damaged" in caplog.text
+
+
+@contextmanager
+def scripted(answer: str) -> Iterator[str]:
+    """The address of a server that does one thing with every connection."""
+    stop = threading.Event()
+
+    def serve(one: socket.socket) -> None:
+        with one:
+            one.settimeout(0.2)
+            try:
+                one.recv(65536)
+                if answer == "close":
+                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhal")
+                elif answer in ("hang", "drip"):
+                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" if answer == "drip" else b"")
+                    while not stop.wait(0.05):
+                        one.sendall(b" " if answer == "drip" else b"")
+                else:
+                    status, _, body = answer.partition(" ")
+                    one.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+            except OSError:
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            while not stop.is_set():
+                try:
+                    one, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(one,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            stop.set()
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "answer", ["hang", "drip", "close", "500 oops", "503 later", "401 who", "200 <html>hello</html>", "200 {}"]
+)
+def test_no_server_holds_a_training(
+    training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: str
+) -> None:
+    monkeypatch.setattr(tracking_run, "_SECONDS_AT_AN_END", 0.6)
+    monkeypatch.setattr(tracking_run, "_SECONDS_OF_AN_EPOCH", 0.1)
+    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_CALLS", 0.0)
+    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_TRIES", 0.0)
+    import mlflow  # noqa: F401  # takes seconds, which are not the server's
+
+    with scripted(answer) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        start = time.monotonic()
+        run = LiveRun(training)
+        epochs(run, 1, 5)
+        run.end("FINISHED")
+        assert time.monotonic() - start < 6, "0.6 s at each end, 0.1 s for each epoch, and what the machine takes"
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 1, warnings
+    assert "\n" not in warnings[0]
+    (journal,) = journals(training)
+    del run
+    assert [entry["what"] for entry in read_entries(journal)] == ["begun", *["epochs"] * 5, "ended"]
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert send_left_behind(connect()) == 1
+    assert [len(history(found)) for found in runs()] == [5]

@@ -10,10 +10,16 @@ from pathlib import Path
 from pipeline.errors import BusyError, MachineError
 from pipeline.integrity import MANIFEST, digest, files_of, write_json
 
-__all__ = ["NO_ROOM_OR_ACCESS", "locked", "new_folder", "project_root", "refuse_busy"]
+__all__ = ["NO_ROOM_OR_ACCESS", "ROOM_OR_ACCESS", "locked", "new_folder", "project_root", "refuse_busy"]
 
-NO_ROOM_OR_ACCESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+NO_ROOM_OR_ACCESS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+)
 """Errors of the operating system that the user can fix."""
+
+ROOM_OR_ACCESS = "free disk space, grant write permission, or see whether the disk is whole"
+"""What helps with them."""
 
 
 @contextmanager
@@ -49,8 +55,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in NO_ROOM_OR_ACCESS:
             raise
-        fix = "free disk space or grant write permission"
-        raise MachineError(f"{final}: cannot be written: {error.strerror}. Fix: {fix}") from error
+        raise MachineError(f"{final}: cannot be written: {error.strerror}. Fix: {ROOM_OR_ACCESS}") from error
 
 
 def project_root() -> Path:

@@ -13,6 +13,9 @@ from pipeline.errors import IntegrityError
 __all__ = ["keep_copy", "locked_stages", "restored"]
 
 
+_FILES = ("deps", "outs")  # of a stage
+
+
 def locked_stages(lock: Path) -> dict[str, Any]:
     """Its stages by name; none if DVC has not written it yet.
 
@@ -20,10 +23,15 @@ def locked_stages(lock: Path) -> dict[str, Any]:
         IntegrityError: If it is not what DVC writes.
     """
     try:
-        found = YAML(typ="safe", pure=True).load(lock) if lock.is_file() else {"stages": {}}
-        return dict(found["stages"] or {})
-    except (YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        text = lock.read_text(encoding="utf-8") if lock.is_file() else "stages: {}\n"
+        stages = dict(YAML(typ="safe", pure=True).load(text)["stages"])
+        files = [one for of in stages.values() for kind in _FILES for one in of.get(kind, [])]
+        if not (text.endswith("\n") and all("cmd" in of for of in stages.values()) and all("md5" in one for one in files)):
+            raise ValueError(text)
+    except (YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"{lock}: is damaged. Fix: pmtrec repair, then dvc repro") from error
+    else:
+        return stages
 
 
 def keep_copy(lock: Path, copy: Path) -> None:
@@ -44,7 +52,7 @@ def restored(lock: Path, copy: Path) -> str:
     try:
         locked_stages(lock)
     except IntegrityError:
-        lock.replace(lock.with_name(f"{lock.name}.damaged"))
+        lock.replace(lock.with_name(f"{lock.name}.damaged"))  # git has the older ones
     else:
         return ""
     try:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.errors import InputError, IntegrityError
 
@@ -59,8 +60,17 @@ def read_json(path: Path) -> Any:
 
 
 def files_of(folder: Path) -> list[str]:
-    """Relative paths of all files below a folder, sorted as DVC sorts them."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """Relative paths of all files below a folder, sorted as DVC sorts them.
+
+    Raises:
+        OSError: If a folder cannot be read; ``Path.rglob`` would leave it out.
+    """
+
+    def fail(error: OSError) -> NoReturn:
+        raise error
+
+    walked = os.walk(folder, onerror=fail) if folder.is_dir() else ()
+    return sorted(Path(root, name).relative_to(folder).as_posix() for root, _, names in walked for name in names)
 
 
 def digest(path: Path, algorithm: str) -> str:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from stages import build_tasks, check, collect, compare, download, evaluate, preprocess, refit, track, train
 from tests.sources import ROOT
@@ -21,7 +21,7 @@ class Project:
     dataset: str
 
     @classmethod
-    def in_folder(cls, root: Path, dataset: str = "demo", epochs: int = 2) -> "Project":
+    def in_folder(cls, root: Path, dataset: str = "demo", epochs: int = 2) -> Self:
         shutil.copy(ROOT / "params.yaml", root)
         project = cls(root, dataset)
         if dataset != "demo":

@@ -1,15 +1,18 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import new_folder
+from pipeline.artifacts import ROOM_OR_ACCESS, new_folder
 from pipeline.data.storage import write_parquet
 from pipeline.errors import BusyError, InputError, IntegrityError, MachineError
-from pipeline.integrity import MANIFEST, check_folder, dvc_hash
+from pipeline.integrity import MANIFEST, check_folder, dvc_hash, files_of
 
 
 def filled(folder: Path, content: str = "a") -> Path:
@@ -74,7 +77,7 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_is_a_line_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(MachineError) as refused, new_folder(tmp_path / "out"):
         Path("/dev/full").write_text("x")
-    expected = f"{tmp_path / 'out'}: cannot be written: No space left on device. Fix: free disk space or grant write permission"
+    expected = f"{tmp_path / 'out'}: cannot be written: No space left on device. Fix: {ROOM_OR_ACCESS}"
     assert str(refused.value) == expected
     assert [path.name for path in tmp_path.iterdir()] == [".out.lock"]
 
@@ -109,3 +112,18 @@ def test_manifest_counts_the_rows_of_tables(tmp_path: Path) -> None:
     with new_folder(tmp_path / "out") as out:
         write_parquet(out / "t.parquet", pd.DataFrame({"a": [1, 2, 3]}))
     assert json.loads((tmp_path / "out/manifest.json").read_text())["rows"] == {"t.parquet": 3}
+
+
+def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path / "out")
+    before = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "out":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return before(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for look in (files_of, dvc_hash, check_folder):
+        with pytest.raises(PermissionError):
+            look(tmp_path / "out")

@@ -6,7 +6,7 @@ from typing import Any
 import fsspec
 import pandas as pd
 
-from pipeline.artifacts import NO_ROOM_OR_ACCESS
+from pipeline.artifacts import NO_ROOM_OR_ACCESS, ROOM_OR_ACCESS
 from pipeline.commands.asking import source_of
 from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.ranking.questions import Ask, query_of, table_of
@@ -46,7 +46,7 @@ def batch(source: str | None, out: str, k: int, chunk: int) -> None:
         _write(files, folder, out, model, version, k, chunk, form)
     except (OSError, NotImplementedError, fsspec.exceptions.FSTimeoutError) as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM_OR_ACCESS:
-            raise MachineError(f"{out}: {error.strerror}. Fix: free disk space or grant write permission") from error
+            raise MachineError(f"{out}: {error.strerror}. Fix: {ROOM_OR_ACCESS}") from error
         raise MachineError(f"{out}: cannot be written: {error}. Fix: write to another place") from error
 
 

@@ -1,6 +1,7 @@
 """`pmtrec repair` and `pmtrec sync`: what kills, bad disks and servers that were away have left behind is mended."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,14 @@ from pipeline.tracking.run import send_left_behind
 
 __all__ = ["repair", "sync"]
 
+_OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")
 _OUTPUTS = ("data", "models", "costs", "results", "refits", "reports")
 
 
 def repair() -> None:
-    """Mend dvc.lock, DVC's cache, the outputs and the own database of runs; what is removed, dvc repro makes again.
+    """Mend dvc.lock, DVC's cache, the outputs and the own database of runs; dvc repro makes again what is taken away.
+
+    What may be the only copy is moved, not removed.
 
     Raises:
         InputError: If this is no project.
@@ -59,13 +63,20 @@ def _cache(root: Path) -> Iterator[str]:
     done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"{root}: dvc: {(done.stderr.strip().splitlines() or ['cannot be run'])[-1]}. Fix: mend it first")
+    aside = root / ".pmtrec" / "damaged"
     for path in sorted(Path(done.stdout.strip(), "files/md5").glob("??/*")):
+        if _OBJECT.fullmatch(path.name) and not _is_whole(path):  # DVC writes beside, under other names
+            aside.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, aside / f"{path.parent.name}{path.name}")
+            yield f"{path}: other bytes than DVC has written: moved to {aside.relative_to(root)}"
+
+
+def _is_whole(path: Path) -> bool:
+    try:
         with path.open("rb") as file:
-            is_whole = hashlib.file_digest(file, "md5").hexdigest() == path.parent.name + path.name.removesuffix(".dir")
-        if not is_whole:
-            path.chmod(0o644)
-            path.unlink()
-            yield f"{path}: other bytes than DVC has written: removed from its cache"
+            return hashlib.file_digest(file, "md5").hexdigest() == path.parent.name + path.name.removesuffix(".dir")
+    except OSError:  # a disk that cannot read it
+        return False
 
 
 def _outputs(root: Path) -> Iterator[str]:
@@ -73,7 +84,7 @@ def _outputs(root: Path) -> Iterator[str]:
     for folder in folders:
         try:
             check_folder(folder)
-        except PmtrecError as error:
+        except (PmtrecError, OSError) as error:
             with locked(folder):
                 shutil.rmtree(folder)
             yield f"{str(error).partition('. Fix:')[0]}: removed"

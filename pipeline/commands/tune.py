@@ -21,6 +21,7 @@ from pipeline.terminal.progress import bar
 from pipeline.terminal.screen import say
 from pipeline.terminal.side_by_side import side_by_side
 from pipeline.tracking.nested_runs import log_search
+from pipeline.tracking.store import first_line, without_secret
 
 __all__ = ["tune"]
 
@@ -48,7 +49,7 @@ def tune(methods: list[str], jobs: int, storage: str) -> None:
         with locked(PARAMS, wait=True):  # two processes would each make its tables
             optuna.storages.get_storage(storage)
     except Exception as error:  # each kind of database has errors of its own
-        problem = str(error).splitlines()[0]
+        problem = first_line(error)
         raise InputError(f"--storage: cannot be opened: {problem}. Fix: write sqlite:///tuning.db") from error
     # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
     waits = {
@@ -69,7 +70,7 @@ def tune(methods: list[str], jobs: int, storage: str) -> None:
             work = partial(_search, storage, read_config(PARAMS), jobs == 1)
             for (dataset, method), stages in side_by_side(work, list(wave), jobs):
                 step(_keep(config, dataset, method, stages))
-    say(f"{n_trials} trials are in {storage} and in MLflow. Next: dvc repro, which trains what has changed")
+    say(f"{n_trials} trials are in {without_secret(storage)} and in MLflow. Next: dvc repro, which trains what has changed")
 
 
 def _search(storage: str, config: RunConfig, shown: bool, place: Place) -> list[Found]:

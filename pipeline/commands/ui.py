@@ -8,7 +8,7 @@ import sys
 from pipeline.errors import InputError, MachineError
 from pipeline.terminal.screen import say
 from pipeline.tracking.completion import tracked
-from pipeline.tracking.store import deep_link, experiments
+from pipeline.tracking.store import deep_link, experiments, without_secret
 
 __all__ = ["ui"]
 
@@ -29,16 +29,17 @@ def ui(port: int) -> None:
     if not found:
         raise InputError("mlflow: there are no runs yet. Fix: run dvc repro")
     for name, number in found.items():
-        say(f"{name}: {deep_link(base, number)}")
+        say(f"{name}: {deep_link(without_secret(base), number)}")
     if is_remote:
         return
     say("MLflow starts; this machine only, no password; stop it with Ctrl+C")
     command = [sys.executable, "-m", "mlflow", "server", "--host", _LOCAL, "--port", str(port), "--workers", "1"]
-    store = ["--backend-store-uri", server or "sqlite:///mlflow.db"]
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_LOCAL, port))
         except OSError as error:
             raise MachineError(f"{_LOCAL}:{port}: {error.strerror}. Fix: write another --port") from error
-    subprocess.run([*command, *store], env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, check=False)
+    # In a variable: everybody on this machine sees the options of a process.
+    settings = {"MLFLOW_BACKEND_STORE_URI": server or "sqlite:///mlflow.db", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    subprocess.run(command, env=os.environ | settings, check=False)

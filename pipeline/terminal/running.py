@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.artifacts import NO_ROOM_OR_ACCESS
+from pipeline.artifacts import NO_ROOM_OR_ACCESS, ROOM_OR_ACCESS
 from pipeline.errors import MachineError, PmtrecError
 from pipeline.terminal.parent import end_with_parent
 
@@ -57,7 +57,7 @@ def run(main: Callable[[], object], *, with_parent: bool = True) -> NoReturn:
             raise
         if isinstance(error, OSError) and error.errno in NO_ROOM_OR_ACCESS:
             place = error.filename or "a temporary file"
-            print(f"pmtrec: error: {place}: {error.strerror}. Fix: free disk space or grant write permission", file=sys.stderr)
+            print(f"pmtrec: error: {place}: {error.strerror}. Fix: {ROOM_OR_ACCESS}", file=sys.stderr)
             sys.exit(MachineError.exit_code)
         report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
         print(f"pmtrec: error: {type(error).__name__}: {error}: this is a bug in pmtrec. {report}", file=sys.stderr)

@@ -15,8 +15,9 @@ import pandas as pd
 from pipeline.errors import MachineError, PmtrecError
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.tracking.deadline import Overdue
 from pipeline.tracking.packaging import save_packaged, served_code
-from pipeline.tracking.project import is_ours
+from pipeline.tracking.project import PROJECT, is_ours, owner
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import (
     BEST_EPOCH,
@@ -84,7 +85,7 @@ def tracked() -> Iterator["MlflowClient"]:
         yield connect()
     except (PmtrecError, LookupError, TypeError, AttributeError):  # what a user can mend says so; the others are our own
         raise
-    except Exception as error:
+    except (Exception, Overdue) as error:
         remote = os.environ.get("MLFLOW_TRACKING_URI")
         fix = f"make sure that {without_secret(remote or 'mlflow.db')} is accessible, then run dvc repro; nothing is retrained"
         raise MachineError(f"mlflow: {first_line(error)}. Fix: {fix}") from error
@@ -101,6 +102,8 @@ def complete_run(client: "MlflowClient", trained: Trained) -> str:
     """
     run = _find_or_restore(client, trained)
     run_id, tags = str(run.info.run_id), run.data.tags
+    if is_ours(tags) and tags.get(PROJECT, "") != owner():  # params.yaml names it since
+        client.set_tag(run_id, PROJECT, owner())
     with tempfile.TemporaryDirectory() as scratch:
         if _is_due(tags, _PACKAGED, packaged := f"{tags[MODEL]} {served_code()}"):
             model_id = _log_model(client, run, trained, Path(scratch, "model"))

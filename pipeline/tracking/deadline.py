@@ -3,22 +3,23 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["prompt", "within"]
+__all__ = ["Overdue", "prompt", "transfer", "within"]
 
 _CALL = 30.0  # seconds that a call may take
 _TRANSFER = 3600.0  # and one that sends or gets files
+_AGAIN = 1.0  # seconds after which it is said once more, if a library has swallowed it
 _TRANSFERS = ("log_artifact", "log_model_artifact", "download_artifacts")
 
 
-class _Overdue(BaseException):
-    """Not an ``Exception``, which a client would take for a reason to try again."""
+class Overdue(BaseException):
+    """Not an ``Exception``, which a client would take for a reason to try again; also comes out if it comes as a block ends."""
 
 
 @contextmanager
@@ -38,22 +39,27 @@ def within(seconds: float) -> Iterator[None]:
         return
 
     def over(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise _Overdue
+        raise Overdue("no answer in time")
 
     before = signal.signal(signal.SIGALRM, over)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         try:
             yield
         finally:
             unused, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    except _Overdue:
+    except Overdue:
         unused = 0.0
         raise TimeoutError(f"no answer within {seconds:g} s") from None
     finally:
         signal.signal(signal.SIGALRM, before)
         if left:  # of the work around this one
-            signal.setitimer(signal.ITIMER_REAL, max(left - seconds + unused, 0.001))
+            signal.setitimer(signal.ITIMER_REAL, max(left - seconds + unused, 0.001), _AGAIN)
+
+
+def transfer() -> AbstractContextManager[None]:
+    """The deadline of what sends or gets files."""
+    return within(_TRANSFER)
 
 
 def prompt(client: "MlflowClient") -> "MlflowClient":

@@ -10,8 +10,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,14 @@ class Journal:
         _folder().mkdir(parents=True, exist_ok=True)
         self.name = f"{time.time_ns() // 10**6}-{uuid.uuid4().hex[:8]}"
         self._path = _folder() / f"{self.name}.jsonl"
-        self._file = self._path.open("a", encoding="utf-8")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        beside = self._path.with_suffix(".new")
+        self._file = beside.open("a", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            beside.rename(self._path)  # nobody has seen it unlocked
+        except OSError:
+            self._file.close()
+            raise
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add an entry; it survives the end of this process."""
@@ -55,11 +61,11 @@ class Journal:
 
     def close(self, *, is_sent: bool) -> None:
         """End it; what MLflow has taken is removed, the rest waits."""
-        if is_sent:
-            self._path.unlink(missing_ok=True)
-        else:
-            os.fsync(self._file.fileno())
-        self._file.close()
+        with closing(self._file):
+            if is_sent:
+                self._path.unlink(missing_ok=True)
+            else:
+                os.fsync(self._file.fileno())
 
 
 def read_entries(path: Path) -> list[Entry]:
@@ -80,22 +86,40 @@ def _alone(path: Path) -> Iterator[bool]:
     """Whether nobody writes or sends it; nobody else will until the block ends."""
     import fcntl
 
-    with path.open("rb") as file:
+    with ExitStack() as stack:
         try:
+            file = stack.enter_context(path.open("rb"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except (FileNotFoundError, BlockingIOError):
             yield False
             return
         yield path.exists()  # another may have sent it in the meantime
 
 
-def left_behind() -> Iterator[tuple[str, list[Entry]]]:
-    """Name and entries of the journals of processes that have ended, the oldest first; each is removed when it was taken."""
+def left_behind(send: Callable[[str, list[Entry]], bool]) -> int:
+    """Hand out the journals of processes that have ended, the oldest first.
+
+    Args:
+        send: Takes name and entries; whether MLflow has them all now. Such a journal is removed; others wait.
+
+    Returns:
+        Number of journals that were sent.
+    """
+    n_sent = 0
     for path in sorted(_folder().glob("*.jsonl")):
         with _alone(path) as is_ours:
-            if is_ours:
-                yield path.stem, read_entries(path)
+            if not is_ours:
+                continue
+            entries = read_entries(path)
+            if not path.stat().st_size:  # its process was killed before the first line
                 path.unlink()
+            elif not entries or entries[0]["what"] != "begun":
+                log.warning("%s: its beginning was damaged after it was written: moved to %s.damaged", path, path.name)
+                path.rename(path.with_name(f"{path.name}.damaged"))
+            elif send(path.stem, entries):
+                path.unlink()
+                n_sent += 1
+    return n_sent
 
 
 def _sum(content: str) -> str:

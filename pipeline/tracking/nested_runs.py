@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.tracking.deadline import Overdue
 from pipeline.tracking.project import checkout, is_ours, is_owned
 from pipeline.tracking.provenance import source_tags
 from pipeline.tracking.run import MODEL
@@ -60,7 +61,7 @@ def log_search(
             child = _create(client, dataset, f"tune/{method}/{number}", tags, values)
             now = time.time_ns() // 10**6
             metrics = [Metric(VALIDATION_METRIC, value, now, epoch) for epoch, value in history.items()]
-            client.log_batch(child, metrics=metrics)
+            client.log_batch(child, metrics=metrics, synchronous=True)
             client.set_terminated(child, _STATUS[state])
         for key, value in found.items():
             client.set_tag(parent, f"best.{key}", str(value))
@@ -121,5 +122,5 @@ def _create(client: "MlflowClient", dataset: str, name: str, tags: Mapping[str, 
 def _tolerant() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # noqa: BLE001  # see the module docstring
+    except (Exception, Overdue) as error:  # noqa: BLE001  # see the module docstring
         log.warning("mlflow: %s. Everything else is unaffected", first_line(error))

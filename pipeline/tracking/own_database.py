@@ -1,5 +1,6 @@
 """The database of runs in the project folder, for who has no MLflow server."""
 
+import itertools
 import logging
 import os
 import sqlite3
@@ -77,10 +78,13 @@ def remove_damaged(database: Path) -> Path | None:
 
 
 def _moved(database: Path, why: str) -> Path:
-    aside = database.with_name(f"{database.name}.{why}")
-    database.replace(aside)
-    for left in _journals(database):
-        left.unlink(missing_ok=True)
+    """With what SQLite keeps beside it, from which it may be saved by hand."""
+    names = (f"{database.name}.{why}{number}" for number in itertools.chain([""], (f"-{n}" for n in itertools.count(2))))
+    aside = next(path for path in map(database.with_name, names) if not path.exists())
+    for suffix in ("-journal", "-wal", "-shm", ""):
+        beside = database.with_name(database.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
     return aside
 
 
@@ -108,7 +112,3 @@ def _n_runs(database: Path) -> int:
             return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0]) if tables else 0
     except sqlite3.Error:
         return -1
-
-
-def _journals(database: Path) -> list[Path]:
-    return [database.with_name(database.name + suffix) for suffix in ("-journal", "-wal", "-shm")]

@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.artifacts import project_root
+from pipeline.artifacts import locked, project_root
 
 __all__ = ["CHECKOUT", "PROJECT", "checkout", "is_ours", "is_owned", "owner", "ownership", "prefix"]
 
@@ -30,18 +30,18 @@ def checkout() -> str:
     """Identifies this folder, as long as it exists; empty where runs are in a database of its own, which nobody shares."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         return ""
-    path = project_root() / ".pmtrec" / "checkout"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-        beside.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
-        try:
-            os.link(beside, path)  # of two at once, one
-        except FileExistsError:
-            pass
-        finally:
-            beside.unlink()
-    return path.read_text(encoding="utf-8")
+    root = project_root()
+    path = root / ".pmtrec" / "checkout"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path, wait=True):
+        known, _, place = path.read_text(encoding="utf-8").partition(" ") if path.is_file() else ("", "", "")
+        if place != str(root) and (not known or Path(place).exists()):  # a copy; one that was moved is the same
+            known = uuid.uuid4().hex[:12]
+        if place != str(root):
+            beside = path.with_name(f".{path.name}.partial")
+            beside.write_text(f"{known} {root}", encoding="utf-8")
+            beside.replace(path)
+    return known
 
 
 def owner() -> str:
@@ -56,7 +56,7 @@ def ownership() -> dict[str, str]:
 
 def is_owned(tags: Mapping[str, str]) -> bool:
     """Whether a run or a version is of this project; what was made before there were owners is."""
-    return tags.get(PROJECT) in (None, "", owner())
+    return tags.get(PROJECT) in (None, "", owner()) or tags.get(CHECKOUT) == checkout()
 
 
 def is_ours(tags: Mapping[str, str]) -> bool:
@@ -74,5 +74,5 @@ def _read(path: Path, _changed: int) -> Mapping[str, Any]:
     try:
         found = YAML(typ="safe", pure=True).load(path)
         return dict(found.get("tracking") or {})
-    except (YAMLError, UnicodeDecodeError, AttributeError, TypeError, ValueError):  # the stage `check` says what is wrong
+    except (OSError, YAMLError, AttributeError, TypeError, ValueError):  # the stage `check` says what is wrong
         return {}

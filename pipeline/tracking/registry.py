@@ -1,12 +1,15 @@
 """The registered model of a data set: its versions, and who is champion, with the reason."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.tracking.deadline import transfer
 from pipeline.tracking.project import is_owned, ownership
 from pipeline.tracking.store import experiment_name, first_line
 
@@ -57,12 +60,9 @@ def register(client: "MlflowClient", candidate: Candidate) -> tuple[str, bool]:
     Returns:
         Its number, and whether it was made now.
     """
-    import mlflow
     from mlflow.exceptions import MlflowException
 
     name = experiment_name(candidate.dataset)
-    # The client looks a model up by this, and would else make a database in the current folder.
-    mlflow.set_tracking_uri(client.tracking_uri)
     try:
         client.create_registered_model(
             name, description=f"Recommends items of {candidate.dataset}; serve the alias {CHAMPION}."
@@ -75,7 +75,8 @@ def register(client: "MlflowClient", candidate: Candidate) -> tuple[str, bool]:
             return str(version.version), False
     tags = {_CONTENT: candidate.content, DATA: candidate.data, VALID: f"{candidate.valid:.6f}", **candidate.tags, **ownership()}
     source = f"models:/{candidate.model_id}"
-    made = client.create_model_version(name, source, candidate.run_id, tags, description=candidate.card)
+    with _current(client):
+        made = client.create_model_version(name, source, candidate.run_id, tags, description=candidate.card)
     link = json.dumps([{"name": name, "version": str(made.version)}])
     client.set_logged_model_tags(candidate.model_id, {"mlflow.modelVersions": link})
     return str(made.version), True
@@ -175,18 +176,33 @@ def fetch(client: "MlflowClient", uri: str) -> tuple[str, Path]:
     Raises:
         InputError: If there is no such model.
     """
-    import mlflow
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     name, _, alias = uri.removeprefix("models:/").partition("@")
     if not alias:
         name, _, number = name.rpartition("/")
-    mlflow.set_tracking_uri(client.tracking_uri)
     try:
         found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
-        return f"{name}/{found.version}", Path(download_artifacts(f"models:/{name}/{found.version}"))
+        with _current(client), transfer():
+            return f"{name}/{found.version}", Path(download_artifacts(f"models:/{name}/{found.version}"))
     except MlflowException as error:
         if error.error_code not in _ABSENT:
             raise
         raise InputError(f"{uri}: {first_line(error)}. Fix: run dvc repro, or see `pmtrec promote`") from error
+
+
+@contextmanager
+def _current(client: "MlflowClient") -> Iterator[None]:
+    """Within the block, MLflow looks models up where the client does, and not in a new database in the current folder."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(client.tracking_uri)
+    try:
+        yield
+    finally:  # it also sets the variable, by which we know whether there is a server
+        if before is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+        else:
+            os.environ["MLFLOW_TRACKING_URI"] = before

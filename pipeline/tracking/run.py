@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pipeline.errors import MachineError
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.processes import is_gone
-from pipeline.tracking.deadline import within
+from pipeline.tracking.deadline import Overdue, within
 from pipeline.tracking.journal import Entry, Journal, left_behind
 from pipeline.tracking.project import is_ours, is_owned
 from pipeline.tracking.provenance import PROCESS, Training, source_tags
-from pipeline.tracking.store import connect, experiment_of, first_line
+from pipeline.tracking.store import connect, experiment_of, first_line, without_secret
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -61,6 +62,7 @@ _LEVELS = 2  # of a name: train/weight/social is logged, train/weight/social/sho
 _SECONDS_BETWEEN_CALLS = 2.0
 _SECONDS_BETWEEN_TRIES = 60.0  # of a server that has not answered
 _SECONDS_OF_AN_EPOCH = 1.0  # that MLflow may take
+_TIMES_ITS_LENGTH = 50.0  # that a try which has failed is waited for
 _SECONDS_AT_AN_END = 10.0  # and at the beginning and the end of a training
 
 _JOURNAL = "pmtrec.journal"  # tag of a run: the name of its journal
@@ -77,13 +79,16 @@ class LiveRun:
         self._sent = time.monotonic()
         self._pause = _SECONDS_BETWEEN_CALLS
         self._is_warned = False
-        self._journal = Journal()
+        self._journal: Journal | None = None
         self._waiting: list[Entry] = []
         self._sender: Sender | None = None
-        self._write({"what": "begun", **described(training)})
+        with self._tolerant("journal"):  # MLflow may take it all the same
+            self._journal = Journal()
+        with self._tolerant("mlflow"):
+            self._write({"what": "begun", **described(training)})
         self._send(_SECONDS_AT_AN_END)
         if self._sender:
-            with suppress(Exception):  # they wait on
+            with suppress(Exception, Overdue):  # they wait on
                 send_left_behind(self._sender.client, seconds=_SECONDS_AT_AN_END)
 
     def log_epoch(self, row: Mapping[str, float]) -> None:
@@ -101,11 +106,13 @@ class LiveRun:
     def end(self, status: str) -> None:
         """End the run; a finished one is tagged with the hash of its model."""
         self._write_rows()
-        made = dvc_hash(self._training.model) if status == "FINISHED" else None
-        self._write({"what": "ended", "status": status, "time": _now(), "model": made})
+        with self._tolerant("mlflow"):
+            made = dvc_hash(self._training.model) if status == "FINISHED" else None
+            self._write({"what": "ended", "status": status, "time": _now(), "model": made})
         self._send(_SECONDS_AT_AN_END)
         with suppress(OSError):
-            self._journal.close(is_sent=not self._waiting)
+            if self._journal:
+                self._journal.close(is_sent=not self._waiting)
 
     def _write_rows(self) -> None:
         if self._rows:
@@ -114,34 +121,40 @@ class LiveRun:
 
     def _write(self, entry: Entry) -> None:
         self._waiting.append(entry)
-        try:
-            self._journal.append(entry)
-        except OSError as error:  # MLflow may take it all the same
-            self._warn(f"{error.filename or 'journal'}: {error.strerror}")
+        with self._tolerant("journal"):
+            if self._journal:
+                self._journal.append(entry)
 
     def _send(self, seconds: float) -> None:
         """Try to send what waits."""
-        try:
-            if self._sender is None:
-                import mlflow  # noqa: F401  # takes seconds, which are not the server's
+        started = time.monotonic()
+        with self._tolerant("mlflow"):
+            import mlflow  # noqa: F401  # takes seconds, which are not the server's
 
-                with within(seconds):
-                    self._sender = Sender(connect(), self._journal.name)
             with within(seconds):
+                if self._sender is None:
+                    self._sender = Sender(connect(), self._journal.name if self._journal else "")
                 while self._waiting:
                     self._sender.send(self._waiting[0])
                     self._waiting.pop(0)
+                    if self._sender.store and self._journal:
+                        self._journal.append({"what": "there", "store": self._sender.store})
+                        self._sender.store = ""
             self._pause = _SECONDS_BETWEEN_CALLS
-        # No failure of the tracking server, its client or its database may abort a training.
-        except Exception as error:  # noqa: BLE001
-            self._warn(f"mlflow: {first_line(error)}")
-            self._pause = _SECONDS_BETWEEN_TRIES
         self._sent = time.monotonic()
+        if self._waiting:  # what blocks in a library does not hear of a deadline
+            self._pause = max(_SECONDS_BETWEEN_TRIES, _TIMES_ITS_LENGTH * (self._sent - started))
 
-    def _warn(self, what: str) -> None:
-        if not self._is_warned:  # once is enough
-            log.warning("%s. Training continues; what MLflow has missed is sent later, by itself or by `pmtrec sync`", what)
-        self._is_warned = True
+    @contextmanager
+    def _tolerant(self, what: str) -> Iterator[None]:
+        """No failure of the tracking server, its client, its database or the journal may abort a training."""
+        try:
+            yield
+        except (Exception, Overdue) as error:  # noqa: BLE001
+            if not self._is_warned:  # once is enough
+                later = "Training continues; what MLflow has missed is sent later, by itself or by `pmtrec sync`"
+                log.warning("%s: %s. %s", what, first_line(error), later)
+            self._is_warned = True
 
 
 @contextmanager
@@ -160,10 +173,16 @@ def live_run(training: Training) -> Iterator[LiveRun]:
 
 
 class Sender:
-    """Sends the entries of one journal, in their order; what MLflow has already stays as it is."""
+    """Sends the entries of one journal, in their order; what MLflow has already stays as it is.
+
+    Attributes:
+        client: Of the store.
+        store: Where the run is, once it is there and until the journal says so.
+    """
 
     def __init__(self, client: "MlflowClient", journal: str) -> None:
         self.client = client
+        self.store = ""
         self._journal = journal
         self._experiment_id = self._run_id = self._key = ""
 
@@ -173,25 +192,29 @@ class Sender:
             self._experiment_id, self._key = experiment_of(self.client, entry["dataset"]), entry["tags"][KEY]
             end_orphans(self.client, self._experiment_id)
             self._run_id = create_run(self.client, self._experiment_id, entry, self._journal)
+            self.store = store_of(self.client)
         elif entry["what"] == "epochs":
-            self.client.log_batch(self._run_id, metrics=history_metrics(pd.DataFrame(entry["rows"]), entry["times"]))
-        else:
+            metrics = history_metrics(pd.DataFrame(entry["rows"]), entry["times"])
+            self.client.log_batch(self._run_id, metrics=metrics, synchronous=True)
+        elif entry["what"] == "ended":
             self._end(entry)
 
     def _end(self, entry: Entry) -> None:
         """Of two runs with the same model the earlier one is kept."""
         twins = find_runs(self.client, self._experiment_id, self._key, entry["model"]) if entry["model"] else []
-        twin = next((one for one in twins if is_ours(one.data.tags)), None)
+        twin = next((one for one in twins if is_ours(one.data.tags) and one.info.run_id != self._run_id), None)
         if entry["model"]:
             self.client.set_tag(self._run_id, MODEL, entry["model"])
         self.client.set_terminated(self._run_id, entry["status"], entry["time"])
-        if twin and twin.info.run_id != self._run_id:
+        if twin:
             log.info("mlflow: run %s has the same model and is kept; this run is deleted", twin.info.run_id)
             self.client.delete_run(self._run_id)
 
 
 def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> int:
     """Send the journals of processes that have ended; a run that was never ended was killed.
+
+    One of which another store has the beginning waits until that is the store again.
 
     Args:
         client: Of the store.
@@ -202,22 +225,39 @@ def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> in
 
     Raises:
         TimeoutError: If the time is over; what was sent is not sent again.
+        MachineError: If some could not be sent; the others are.
     """
-    n_sent = 0
-    with nullcontext() if seconds is None else within(seconds):
-        for name, entries in left_behind():
-            if not entries or entries[0]["what"] != "begun":  # of a process that was killed at its first line
-                continue
-            sender = Sender(client, name)
+    failed: list[str] = []
+
+    def send(name: str, entries: list[Entry]) -> bool:
+        if any(entry["what"] == "there" and entry["store"] != store_of(client) for entry in entries):
+            return False
+        if entries[-1]["what"] != "ended":
+            times = [time for entry in entries if entry["what"] == "epochs" for time in entry["times"]]
+            last = max(times, default=entries[0]["time"])
+            entries.append({"what": "ended", "status": "KILLED", "time": last, "model": None})
+        sender = Sender(client, name)
+        try:
             for entry in entries:
                 sender.send(entry)
-            if entries[-1]["what"] != "ended":
-                last = next(
-                    (entry["times"][-1] for entry in reversed(entries) if entry["what"] == "epochs"), entries[0]["time"]
-                )
-                sender.send({"what": "ended", "status": "KILLED", "time": last, "model": None})
-            n_sent += 1
+        except TimeoutError:
+            raise
+        except Exception as error:  # noqa: BLE001  # of one run; the others are none the worse for it
+            failed.append(f"{name}: {first_line(error)}")
+            return False
+        return True
+
+    with nullcontext() if seconds is None else within(seconds):
+        n_sent = left_behind(send)
+    if failed:
+        first = f"{len(failed)} run(s) could not be sent, the first is {failed[0]}"
+        raise MachineError(f"mlflow: {first}. Fix: pmtrec sync, when MLflow is back")
     return n_sent
+
+
+def store_of(client: "MlflowClient") -> str:
+    """Identifies a store, without its secrets."""
+    return without_secret(client.tracking_uri)
 
 
 def described(training: Training) -> Entry:
@@ -267,7 +307,7 @@ def create_run(client: "MlflowClient", experiment_id: str, of: Entry, journal: s
 def end_orphans(client: "MlflowClient", experiment_id: str) -> None:
     """Mark runs as KILLED if their process is gone (after kill -9 it could not do so itself)."""
     for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
-        if is_gone(run.data.tags.get(PROCESS, "")):
+        if is_ours(run.data.tags) and is_gone(run.data.tags.get(PROCESS, "")):
             client.set_terminated(run.info.run_id, "KILLED")
 
 

@@ -39,6 +39,7 @@ def connect() -> "MlflowClient":
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password
     import mlflow  # takes seconds, so imported only when something is logged
 
     for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing", "urllib3"):
@@ -94,10 +95,11 @@ def deep_link(server: str, experiment_id: str) -> str:
 
 
 def without_secret(text: str) -> str:
-    """A text whose addresses have no user and no password."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
+    """A text whose addresses have no user, no password and no token."""
+    text = re.sub(r"//[^\s'\"]*@", "//", text)  # greedy: a password may have any sign in it
+    return re.sub(r"(?i)((?:password|passwd|token|secret|key|sig(?:nature)?)=)[^&\s'\"]+", r"\1...", text)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error message; those of MLflow can be very long."""
     return without_secret((str(error) or type(error).__name__).splitlines()[0][:300]).rstrip(".")

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ DIVERGED = "DIVERGED"  # a state that Optuna does not have
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _PROCESS = "process"  # that runs a trial
+_POLL = 0.5  # seconds
 _AT_ONCE = timedelta(minutes=1)
 _EDGE = 0.05  # fraction of the range: a best value this close to an end suggests that the range was too narrow
 
@@ -156,9 +158,13 @@ class Search:
         while len(study.get_trials(deepcopy=False, states=_ENDED)) < n_trials:
             with alone() if alone else nullcontext():
                 for trial in study.get_trials(states=[TrialState.RUNNING]):
-                    if _is_left(trial):  # others may go on beside this one
+                    if _is_left(trial):
                         study.tell(trial.number, state=TrialState.FAIL)
                 take_up(study)
+                all_are_begun = len(study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.RUNNING))) >= n_trials
+            if all_are_begun:  # by others, who may be killed yet
+                time.sleep(_POLL)
+                continue
             study.optimize(objective, n_trials=1, callbacks=[lambda _, trial: on_trial(_ended(trial))])
         trials = study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]
         return [_ended(trial) for trial in trials]

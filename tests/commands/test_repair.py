@@ -68,7 +68,7 @@ def test_a_flipped_bit_in_the_cache_is_healed(
     repair()
     said = capsys.readouterr()
     said_of = said.out + said.err
-    assert f"{damaged}: other bytes than DVC has written: removed from its cache" in said_of
+    assert f"{damaged}: other bytes than DVC has written: moved to .pmtrec/damaged" in said_of
     assert "data/made/file: was modified or corrupted after it was written: removed" in said_of
     assert "2 thing(s) mended. Next: dvc repro" in said_of
     assert repro().returncode == 0
@@ -76,6 +76,28 @@ def test_a_flipped_bit_in_the_cache_is_healed(
     repair()
     said = capsys.readouterr()
     assert "nothing is damaged" in said.out + said.err
+
+
+def test_a_lock_that_was_cut_short_is_seen_wherever_it_was_cut(tmp_path: Path) -> None:
+    """Or is a whole one with fewer stages, as DVC itself would take it."""
+    text = (
+        "schema: '2.0'\nstages:\n  one@a:\n    cmd: python one.py\n    deps:\n    - path: one.py\n      hash: md5\n"
+        "      md5: 0123\n      size: 7\n    outs:\n    - path: data/one\n"
+        "      hash: md5\n      md5: 4567.dir\n      size: 70\n"
+        "      nfiles: 2\n  two:\n    cmd: python two.py\n    outs:\n    - path: data/two\n      hash: md5\n      md5: 89ab\n"
+        "      size: 1\n"
+    )
+    lock = tmp_path / "dvc.lock"
+    taken = []
+    for length in range(len(text) + 1):
+        lock.write_text(text[:length])
+        try:
+            taken.append((length, len(locked_stages(lock))))
+        except IntegrityError:
+            continue
+    ends = [text[:length].rpartition("\n")[0].rpartition("\n")[2].strip() for length, _ in taken]
+    assert {end.partition(":")[0] for end in ends} <= {"cmd", "md5", "size", "nfiles"}
+    assert len(taken) < 12
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import plugins
+from pipeline.artifacts import ROOM_OR_ACCESS
 from tests.sources import ROOT
 
 VALID = ", ".join(name for name in plugins.names("datasets") if name != plugins.CUSTOM)
@@ -51,7 +52,7 @@ def test_a_full_disk_outside_of_an_output_is_the_machines_fault() -> None:
     done = run("def main(): open('/dev/full', 'w', buffering=1).write('x' * 10000 + chr(10))")
     assert (done.returncode, done.stderr) == (
         3,
-        "pmtrec: error: a temporary file: No space left on device. Fix: free disk space or grant write permission\n",
+        f"pmtrec: error: a temporary file: No space left on device. Fix: {ROOM_OR_ACCESS}\n",
     )
 
 

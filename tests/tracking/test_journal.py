@@ -6,15 +6,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.errors import MachineError
 from pipeline.tracking import run as tracking_run
-from pipeline.tracking.journal import Journal, left_behind, read_entries
+from pipeline.tracking.journal import Entry, Journal, left_behind, read_entries
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import LiveRun, Sender, send_left_behind
 from pipeline.tracking.store import connect, experiment_of
@@ -134,17 +135,96 @@ def test_a_run_that_was_killed_is_ended_by_the_next_with_all_it_had_said(trainin
 
 
 def test_a_journal_that_is_written_or_sent_is_left_alone(training: Training) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def send(*, is_taken: bool) -> Callable[[str, list[Entry]], bool]:
+        def take(name: str, entries: list[Entry]) -> bool:
+            seen.append((name, len(entries)))
+            assert left_behind(send(is_taken=True)) == 0, "another finds it locked"
+            assert len(journals(training)) == 1
+            return is_taken
+
+        return take
+
     journal = Journal()
     journal.append({"what": "begun"})
-    assert list(left_behind()) == []
+    assert left_behind(send(is_taken=True)) == 0
     journal.close(is_sent=False)
-    with pytest.raises(ConnectionError):  # noqa: PT012
-        for name, entries in left_behind():
-            assert (name, entries) == (journal.name, [{"what": "begun"}])
-            raise ConnectionError
+    assert left_behind(send(is_taken=False)) == 0
     assert len(journals(training)) == 1, "what could not be sent stays"
-    assert [name for name, _ in left_behind()] == [journal.name]
+    assert left_behind(send(is_taken=True)) == 1
+    assert seen == [(journal.name, 1)] * 2
     assert journals(training) == []
+
+
+def test_one_that_fails_does_not_stop_the_others(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD)
+    for _ in range(3):
+        run = LiveRun(training)
+        epochs(run, 1, 2)
+        run.end("FAILED")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    create = tracking_run.create_run
+    calls: list[Any] = []
+
+    def sometimes(*arguments: Any) -> str:
+        calls.append(arguments)
+        if len(calls) == 1:
+            journals(training)[-1].unlink()  # as another sender would
+            raise ValueError("no such tag")
+        return create(*arguments)
+
+    monkeypatch.setattr(tracking_run, "create_run", sometimes)
+    with pytest.raises(MachineError, match=r"^mlflow: 1 run\(s\) could not be sent, the first is \d+-\w+: no such tag\. Fix: "):
+        send_left_behind(connect())
+    assert len(runs()) == 1
+    assert len(journals(training)) == 1
+
+
+def test_a_journal_without_its_beginning_is_moved_aside(training: Training, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal()
+    journal.append({"what": "begun"})
+    journal.append({"what": "ended"})
+    journal.close(is_sent=False)
+    (path,) = journals(training)
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    assert left_behind(lambda *_: True) == 0
+    assert [path.name for path in journals(training)] == [f"{journal.name}.jsonl.damaged"]
+    assert "its beginning was damaged" in caplog.text
+
+
+def test_a_run_that_is_in_another_store_waits_for_that_store(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ConnectionError("gone")
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    run = LiveRun(training)
+    with monkeypatch.context() as gone:
+        gone.setattr(Sender, "send", fail)
+        run.end("FAILED")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert send_left_behind(connect()) == 0
+    assert len(journals(training)) == 1
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    assert send_left_behind(connect()) == 1
+    assert [run.info.status for run in runs()] == ["FAILED"]
+
+
+@pytest.mark.parametrize("what", ["pathlib.Path.mkdir", "fcntl.flock", "pipeline.tracking.run.dvc_hash"])
+def test_a_disk_that_fails_stops_no_training(
+    training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(what, fail)
+        run = LiveRun(training)
+        epochs(run, 1, 3)
+        run.end("FINISHED")
+    assert [record.getMessage().count("Input/output error") for record in caplog.records] == [1]
 
 
 @pytest.mark.parametrize("cut", [1, 5, 30])
@@ -222,6 +302,7 @@ def test_no_server_holds_a_training(
     monkeypatch.setattr(tracking_run, "_SECONDS_OF_AN_EPOCH", 0.1)
     monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_CALLS", 0.0)
     monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr(tracking_run, "_TIMES_ITS_LENGTH", 0.0)
     import mlflow  # noqa: F401  # takes seconds, which are not the server's
 
     with scripted(answer) as address:

@@ -55,3 +55,20 @@ def test_a_worse_one_is_refused_unless_one_insists(registered: Project) -> None:
         other = {**worse, "pmtrec.data": "other data"}
         client.create_model_version("pmtrec-demo", str(one.source), one.run_id, tags=other)
         assert promote(client, "demo", "3").endswith("the data are others than those of version 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://user:secret@host:5000/x failed", "http://host:5000/x failed"),
+        ("postgresql://u:pa/ss@host/db", "postgresql://host/db"),
+        ("http://u:p@ss@host", "http://host"),
+        ("s3://b/k?X-Amz-Signature=secret&token=secret", "s3://b/k?X-Amz-Signature=...&token=..."),
+        ("http://host/a no@body", "http://host/a no@body"),
+        ("sqlite:///a/b.db", "sqlite:///a/b.db"),
+    ],
+)
+def test_no_secret_is_shown(text: str, shown: str) -> None:
+    from pipeline.tracking.store import without_secret
+
+    assert without_secret(text) == shown

@@ -12,6 +12,7 @@ import fsspec
 from fsspec.callbacks import TqdmCallback
 
 from pipeline.errors import InputError, IntegrityError, MachineError
+from pipeline.integrity import files_of
 
 __all__ = ["anchored", "copy_to", "listed", "local_path"]
 
@@ -58,7 +59,7 @@ def listed(address: str) -> list[str]:
         return [address]
     place = anchored(outer)
     if Path(place).is_dir():
-        found = [str(path) for path in Path(place).rglob("*") if path.is_file() and not _is_mark(path.relative_to(place))]
+        found = [str(Path(place, name)) for name in files_of(Path(place)) if not _is_mark(Path(name))]
     elif has_magic(place) and not Path(place).exists():
         found = [path for path in glob(place, recursive=True) if Path(path).is_file()]
     else:

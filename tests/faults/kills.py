@@ -1,0 +1,41 @@
+"""Signals at random moments of every stage: it ends, leaves nothing partial, and the next run ends as if nothing had been."""
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+
+from tests.faults.stand import Stand, Step
+
+__all__ = ["kills"]
+
+_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_ENDS = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 143}, signal.SIGINT: {-2, 130}}  # or 0: it was over before
+
+
+def kills(stand: Stand, n_kills: int, seed: int) -> Iterator[tuple[str, str, list[str]]]:
+    """Stage, signal and what was wrong, for each kill."""
+    draw = random.Random(seed)
+    lengths: dict[str, float] = {}
+    for number in range(n_kills):
+        step = stand.known[number % len(stand.known)]
+        if step.name not in lengths:
+            lengths[step.name] = _seconds(stand, step)
+        how = draw.choice(_SIGNALS)
+        process = stand.redo(step)
+        time.sleep(draw.uniform(0, lengths[step.name]))
+        process.send_signal(how)
+        code, line = stand.wait(20)
+        wrong = stand.partial_outputs()
+        if code not in {0, *_ENDS[how]}:
+            wrong.append(f"ended with {code}: {line}")
+        elif line:
+            wrong.append(f"said {line!r}")
+        yield step.name, how.name, [*wrong, *stand.after(step)]
+
+
+def _seconds(stand: Stand, step: Step) -> float:
+    start = time.monotonic()
+    stand.redo(step)
+    stand.wait()
+    return time.monotonic() - start

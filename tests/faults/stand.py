@@ -1,0 +1,143 @@
+"""A project on which faults are tried: each stage as a process of its own, whose outputs are known from an undisturbed run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from pipeline.errors import PmtrecError
+from pipeline.integrity import MANIFEST, check_folder, dvc_hash
+from tests.project import Project
+from tests.sources import ROOT
+
+__all__ = ["Stand", "Step"]
+
+METHODS = ("single_task", "equal_weights", "pmtrec")
+
+
+@dataclass
+class Step:
+    """One stage of the DAG.
+
+    Attributes:
+        name: Of the stage, with its method.
+        outs: What DVC removes before it starts; relative to the project.
+        run: Starts it.
+        sums: Hash of each output of an undisturbed run; ``None`` for one that depends on the clock.
+    """
+
+    name: str
+    outs: list[str]
+    run: Callable[[], object]
+    sums: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Apart(Project):
+    """A project whose stages run as processes; the one that was started last may be disturbed."""
+
+    started: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def run(self, stage: Callable[[list[str]], None], *names: str, **paths: str) -> None:
+        options = [*names, *(part for name, path in paths.items() for part in (f"--{name}", path))]
+        command = [sys.executable, "-m", stage.__module__, *options]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.root)}
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        started = subprocess.Popen(
+            command, cwd=self.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        self.started.append(started)
+
+
+class Stand:
+    """A finished project, and its stages one by one.
+
+    Args:
+        root: Empty folder.
+        epochs: Of each training.
+    """
+
+    def __init__(self, root: Path, epochs: int = 5) -> None:
+        self.root = root
+        self.project = Apart.in_folder(root, epochs=epochs)
+        for step in self.steps():
+            self.redo(step)
+            assert self.wait() == (0, ""), step.name
+        self.known = self.steps()
+        for step in self.known:
+            step.sums = {out: self.sum_of(out) for out in step.outs}
+
+    def steps(self) -> list[Step]:
+        """All stages, in an order in which they can run."""
+        of, found = self.project, [Step("check", ["checked"], self.project.check)]
+        place = f"{of.dataset}"
+        names = ("download", "preprocess", "build_tasks")
+        outs = (f"raw/{place}", f"processed/{place}", f"tasks/{place}")
+        found += [Step(name, [out], partial(self._data, name)) for name, out in zip(names, outs, strict=True)]
+        for method in METHODS:
+            both = [of.model(method), f"costs/{place}/{method}/0"]
+            found += [Step(f"train {method}", both, partial(of.train, method))]
+            found += [Step(f"evaluate {method}", [of.result(method)], partial(of.evaluate, method))]
+        found += [Step("collect", ["collected"], of.collect), Step("refit", [f"refits/{place}"], of.refit)]
+        return [*found, Step("track", [], of.track), Step("compare", ["reports"], of.compare)]
+
+    def _data(self, name: str) -> None:
+        """One of the stages of ``Project.data``."""
+        from stages import build_tasks, download, preprocess
+
+        place = self.project.dataset
+        checked = {"checked": f"checked/{place}/{name}.json"}
+        record = {"record": f"checked/{place}/download.json"}
+        if name == "download":
+            self.project.run(download.main, **checked, out=f"raw/{place}")
+        elif name == "preprocess":
+            self.project.run(preprocess.main, **checked, **record, raw=f"raw/{place}", out=f"processed/{place}")
+        else:
+            self.project.run(build_tasks.main, **checked, processed=f"processed/{place}", out=f"tasks/{place}")
+
+    def redo(self, step: Step) -> "subprocess.Popen[str]":
+        """Start a stage as DVC does, without its outputs."""
+        for out in step.outs:
+            shutil.rmtree(self.root / out, ignore_errors=True)
+        step.run()
+        return self.project.started[-1]
+
+    def wait(self, seconds: float = 60) -> tuple[int, str]:
+        """Exit code of what was started last, and the lines with which it ended if it failed."""
+        process = self.project.started[-1]
+        try:
+            said = process.communicate(timeout=seconds)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return 1, "it hangs"
+        lines = [line for line in said.splitlines() if line.startswith(("pmtrec: error", "Traceback", "Fatal"))]
+        return process.returncode, "\n".join(lines) if process.returncode else ""
+
+    def sum_of(self, out: str) -> str | None:
+        """Hash of an output; what depends on the clock, or names the hash of what does, has none."""
+        return None if out.startswith(("costs", "reports", "collected")) else dvc_hash(self.root / out)
+
+    def partial_outputs(self) -> list[str]:
+        """Outputs that are neither whole nor absent."""
+        found = []
+        for manifest in self.root.rglob(MANIFEST):
+            if ".partial" not in str(manifest):
+                try:
+                    check_folder(manifest.parent)
+                except PmtrecError as error:
+                    found.append(str(error))
+        return found
+
+    def after(self, step: Step) -> list[str]:
+        """What is wrong once the stage has run again: nothing, if nobody can see that it was ever disturbed."""
+        self.redo(step)
+        code, line = self.wait()
+        if code:
+            return [f"the next run ended with {code}: {line}"]
+        changed = [out for out, before in step.sums.items() if before != self.sum_of(out)]
+        return [f"other bytes: {', '.join(changed)}"] if changed else self.partial_outputs()

@@ -14,7 +14,7 @@ from pipeline.errors import PmtrecError, joined
 from pipeline.integrity import check_folder, read_json
 from pipeline.tracking.completion import complete_run, tracked
 from pipeline.tracking.registration import serve_best
-from pipeline.tracking.run import send_left_behind
+from pipeline.tracking.sending import send_left_behind
 from stages._checked import read_checked
 from stages._stage import parser, run
 from stages._trained import refitted, trained

@@ -10,8 +10,8 @@ from pipeline.integrity import check_folder
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.tasks.base import code_of
 from pipeline.terminal.progress import progress
+from pipeline.tracking.live_run import live_run
 from pipeline.tracking.provenance import Training
-from pipeline.tracking.run import live_run
 from pipeline.training.costs import Meter
 from pipeline.training.epoch import Epoch
 from pipeline.training.learning import LEARN

@@ -15,7 +15,7 @@ from pipeline.integrity import MANIFEST, check_folder
 from pipeline.terminal.screen import say
 from pipeline.tracking.completion import tracked
 from pipeline.tracking.own_database import own_database, remove_damaged
-from pipeline.tracking.run import send_left_behind
+from pipeline.tracking.sending import send_left_behind
 
 __all__ = ["repair", "sync"]
 

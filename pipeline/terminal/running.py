@@ -13,6 +13,7 @@ from typing import NoReturn
 from pipeline.artifacts import NO_ROOM_OR_ACCESS, ROOM_OR_ACCESS
 from pipeline.errors import MachineError, PmtrecError
 from pipeline.terminal.parent import end_with_parent
+from pipeline.terminal.visible import visible
 
 __all__ = ["run"]
 
@@ -47,7 +48,7 @@ def run(main: Callable[[], object], *, with_parent: bool = True) -> NoReturn:
         if debug:
             raise
         for line in str(error).splitlines():
-            print(f"pmtrec: error: {line}", file=sys.stderr)
+            print(f"pmtrec: error: {visible(line)}", file=sys.stderr)
         if error.table:
             error.write_table(ALL_PROBLEMS)
             print(f"pmtrec: error: all {len(error.table):,} table errors are listed in {ALL_PROBLEMS}", file=sys.stderr)

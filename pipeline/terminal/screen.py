@@ -7,6 +7,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from pipeline.terminal.visible import visible
 
 __all__ = ["is_terminal", "say", "show_json", "show_table"]
 
@@ -18,7 +21,7 @@ def is_terminal() -> bool:
 
 def say(text: str) -> None:
     """A line for whoever started the command."""
-    Console(stderr=False, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(stderr=False, highlight=False, soft_wrap=True).print(visible(text), markup=False)
 
 
 def show_json(content: Any) -> None:
@@ -34,7 +37,8 @@ def show_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> N
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in rows[0]:
         is_number = all(isinstance(row[column], int | float) for row in rows)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(Text(visible(column)), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+        texts = (f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values())
+        table.add_row(*(Text(visible(text)) for text in texts))  # brackets in a name are no markup
     Console(highlight=False).print(table)

@@ -102,7 +102,7 @@ def failing_calls(
 def _partial(root: Path) -> list[str]:
     found = []
     for manifest in root.rglob(MANIFEST):
-        if ".partial" not in str(manifest):
+        if ".partial" not in str(manifest) and "mlartifacts" not in manifest.parts:
             try:
                 check_folder(manifest.parent)
             except PmtrecError as error:

@@ -126,7 +126,7 @@ class Stand:
         """Outputs that are neither whole nor absent."""
         found = []
         for manifest in self.root.rglob(MANIFEST):
-            if ".partial" not in str(manifest):
+            if ".partial" not in str(manifest) and "mlartifacts" not in manifest.parts:
                 try:
                     check_folder(manifest.parent)
                 except PmtrecError as error:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from pipeline.errors import IntegrityError, MachineError
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import PEAK_MEMORY, SECONDS
-from pipeline.tracking.run import LiveRun
+from pipeline.tracking.live_run import LiveRun
 from stages import train
 from tests.project import METHODS, Project
 from tests.sources import ROOT

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from pipeline.errors import MachineError
-from pipeline.tracking import run as tracking_run
+from pipeline.tracking import live_run
 from pipeline.tracking.journal import Entry, Journal, left_behind, read_entries
+from pipeline.tracking.live_run import LiveRun
 from pipeline.tracking.provenance import Training
-from pipeline.tracking.run import LiveRun, Sender, send_left_behind
+from pipeline.tracking.run import create_run
+from pipeline.tracking.sending import Sender, send_left_behind
 from pipeline.tracking.store import connect, experiment_of
 from tests.sources import ROOT
 
@@ -88,8 +90,8 @@ def test_what_a_dead_server_has_missed_is_sent_later_once(
 
 
 def test_an_outage_in_the_middle_leaves_no_gap(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_CALLS", 0.0)
-    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr(live_run, "_SECONDS_BETWEEN_CALLS", 0.0)
+    monkeypatch.setattr(live_run, "_SECONDS_BETWEEN_TRIES", 0.0)
     run, send, is_down = LiveRun(training), Sender.send, False
 
     def sometimes(sender: Sender, entry: dict[str, Any]) -> None:
@@ -113,7 +115,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from pipeline.tracking.provenance import Training
-from pipeline.tracking.run import LiveRun
+from pipeline.tracking.live_run import LiveRun
 root = Path(sys.argv[1])
 run = LiveRun(Training("demo", "pmtrec", 0, {}, {name: root / name for name in ("processed", "tasks")}, root / "model"))
 for number in range(1, 26):
@@ -164,7 +166,7 @@ def test_one_that_fails_does_not_stop_the_others(training: Training, monkeypatch
         epochs(run, 1, 2)
         run.end("FAILED")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    create = tracking_run.create_run
+    create = create_run
     calls: list[Any] = []
 
     def sometimes(*arguments: Any) -> str:
@@ -174,7 +176,7 @@ def test_one_that_fails_does_not_stop_the_others(training: Training, monkeypatch
             raise ValueError("no such tag")
         return create(*arguments)
 
-    monkeypatch.setattr(tracking_run, "create_run", sometimes)
+    monkeypatch.setattr("pipeline.tracking.sending.create_run", sometimes)
     with pytest.raises(MachineError, match=r"^mlflow: 1 run\(s\) could not be sent, the first is \d+-\w+: no such tag\. Fix: "):
         send_left_behind(connect())
     assert len(runs()) == 1
@@ -212,7 +214,7 @@ def test_a_run_that_is_in_another_store_waits_for_that_store(
     assert [run.info.status for run in runs()] == ["FAILED"]
 
 
-@pytest.mark.parametrize("what", ["pathlib.Path.mkdir", "fcntl.flock", "pipeline.tracking.run.dvc_hash"])
+@pytest.mark.parametrize("what", ["pathlib.Path.mkdir", "fcntl.flock", "pipeline.tracking.live_run.dvc_hash"])
 def test_a_disk_that_fails_stops_no_training(
     training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
@@ -298,11 +300,11 @@ def scripted(answer: str) -> Iterator[str]:
 def test_no_server_holds_a_training(
     training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: str
 ) -> None:
-    monkeypatch.setattr(tracking_run, "_SECONDS_AT_AN_END", 0.6)
-    monkeypatch.setattr(tracking_run, "_SECONDS_OF_AN_EPOCH", 0.1)
-    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_CALLS", 0.0)
-    monkeypatch.setattr(tracking_run, "_SECONDS_BETWEEN_TRIES", 0.0)
-    monkeypatch.setattr(tracking_run, "_TIMES_ITS_LENGTH", 0.0)
+    monkeypatch.setattr(live_run, "_SECONDS_AT_AN_END", 0.6)
+    monkeypatch.setattr(live_run, "_SECONDS_OF_AN_EPOCH", 0.1)
+    monkeypatch.setattr(live_run, "_SECONDS_BETWEEN_CALLS", 0.0)
+    monkeypatch.setattr(live_run, "_SECONDS_BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr(live_run, "_TIMES_ITS_LENGTH", 0.0)
     import mlflow  # noqa: F401  # takes seconds, which are not the server's
 
     with scripted(answer) as address:

@@ -1,0 +1,109 @@
+"""From a journal to MLflow: in order, and what is sent twice is there once."""
+
+import logging
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.errors import MachineError
+from pipeline.tracking.deadline import within
+from pipeline.tracking.journal import Entry, left_behind
+from pipeline.tracking.project import is_ours
+from pipeline.tracking.run import KEY, MODEL, create_run, end_orphans, find_runs, history_metrics
+from pipeline.tracking.store import experiment_of, first_line, without_secret
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["Sender", "send_left_behind"]
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Sends the entries of one journal, in their order; what MLflow has already stays as it is.
+
+    Attributes:
+        client: Of the store.
+        store: Where the run is, once it is there and until the journal says so.
+    """
+
+    def __init__(self, client: "MlflowClient", journal: str) -> None:
+        self.client = client
+        self.store = ""
+        self._journal = journal
+        self._experiment_id = self._run_id = self._key = ""
+
+    def send(self, entry: Entry) -> None:
+        """Send the next entry."""
+        if entry["what"] == "begun":
+            self._experiment_id, self._key = experiment_of(self.client, entry["dataset"]), entry["tags"][KEY]
+            end_orphans(self.client, self._experiment_id)
+            self._run_id = create_run(self.client, self._experiment_id, entry, self._journal)
+            self.store = _store_of(self.client)
+        elif entry["what"] == "epochs":
+            metrics = history_metrics(pd.DataFrame(entry["rows"]), entry["times"])
+            self.client.log_batch(self._run_id, metrics=metrics, synchronous=True)
+        elif entry["what"] == "ended":
+            self._end(entry)
+
+    def _end(self, entry: Entry) -> None:
+        """Of two runs with the same model the earlier one is kept."""
+        twins = find_runs(self.client, self._experiment_id, self._key, entry["model"]) if entry["model"] else []
+        twin = next((one for one in twins if is_ours(one.data.tags) and one.info.run_id != self._run_id), None)
+        if entry["model"]:
+            self.client.set_tag(self._run_id, MODEL, entry["model"])
+        self.client.set_terminated(self._run_id, entry["status"], entry["time"])
+        if twin:
+            log.info("mlflow: run %s has the same model and is kept; this run is deleted", twin.info.run_id)
+            self.client.delete_run(self._run_id)
+
+
+def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> int:
+    """Send the journals of processes that have ended; a run that was never ended was killed.
+
+    One of which another store has the beginning waits until that is the store again.
+
+    Args:
+        client: Of the store.
+        seconds: Of all together; by default what it takes.
+
+    Returns:
+        Number of runs.
+
+    Raises:
+        TimeoutError: If the time is over; what was sent is not sent again.
+        MachineError: If some could not be sent; the others are.
+    """
+    failed: list[str] = []
+
+    def send(name: str, entries: list[Entry]) -> bool:
+        if any(entry["what"] == "there" and entry["store"] != _store_of(client) for entry in entries):
+            return False
+        if entries[-1]["what"] != "ended":
+            times = [time for entry in entries if entry["what"] == "epochs" for time in entry["times"]]
+            last = max(times, default=entries[0]["time"])
+            entries.append({"what": "ended", "status": "KILLED", "time": last, "model": None})
+        sender = Sender(client, name)
+        try:
+            for entry in entries:
+                sender.send(entry)
+        except TimeoutError:
+            raise
+        except Exception as error:  # noqa: BLE001  # of one run; the others are none the worse for it
+            failed.append(f"{name}: {first_line(error)}")
+            return False
+        return True
+
+    with nullcontext() if seconds is None else within(seconds):
+        n_sent = left_behind(send)
+    if failed:
+        first = f"{len(failed)} run(s) could not be sent, the first is {failed[0]}"
+        raise MachineError(f"mlflow: {first}. Fix: pmtrec sync, when MLflow is back")
+    return n_sent
+
+
+def _store_of(client: "MlflowClient") -> str:
+    """Identifies a store, without its secrets."""
+    return without_secret(client.tracking_uri)

@@ -1,0 +1,79 @@
+"""What nothing in the project may do, and what names that come from somebody's data cannot do."""
+
+import ast
+import io
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.terminal import running
+from pipeline.terminal.screen import say, show_table
+from tests.sources import ROOT, project_files
+
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "telnetlib", "ftplib", "xml"}
+FORBIDDEN_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "torch.load",
+    "torch.save",
+    "torch.hub.load",
+    "pd.read_pickle",
+    "yaml.load",
+    "yaml.unsafe_load",
+    "tempfile.mktemp",
+}
+FORBIDDEN_ARGUMENTS = {"allow_pickle": True, "shell": True, "verify": False, "weights_only": False}
+
+
+def calls(path: str) -> Iterator[ast.Call]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+@pytest.mark.parametrize("path", project_files())
+def test_no_file_loads_code_or_starts_a_shell(path: str) -> None:
+    """``S`` of ruff, which is bandit, is on beside; numba's own cache is the one pickle, and has a checksum."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not imported & FORBIDDEN_MODULES
+    for call in calls(path):
+        assert ast.unparse(call.func) not in FORBIDDEN_CALLS, f"line {call.lineno}"
+        for keyword in call.keywords:
+            if keyword.arg in FORBIDDEN_ARGUMENTS and isinstance(keyword.value, ast.Constant):
+                assert keyword.value.value != FORBIDDEN_ARGUMENTS[keyword.arg], f"line {call.lineno}"
+
+
+def test_the_list_finds_what_it_forbids() -> None:
+    (call,) = [node for node in ast.walk(ast.parse("torch.load(path)")) if isinstance(node, ast.Call)]
+    assert ast.unparse(call.func) in FORBIDDEN_CALLS
+
+
+HOSTILE = ["\x1b[2J\x1b]0;owned\x07", "[red]x[/red]", "[/x]", "a\rb", "\u202egnp.exe", "=1+1", "<script>alert(1)</script>"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_cannot_steer_a_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show_table([{"item_id": name, "score": 0.5}])
+    say(f"item {name}")
+    shown = capsys.readouterr().out
+    assert not set(shown) & set("\x1b\x07\r\u202e")
+    if name.isprintable():
+        assert shown.count(name) == 2, "brackets are no markup"
+
+
+def test_nor_in_the_line_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise InputError("clicks\x1b[2J.csv: what. Fix: how")
+
+    monkeypatch.setattr(sys, "stderr", said := io.StringIO())
+    with pytest.raises(SystemExit) as ended:
+        running.run(fail, with_parent=False)
+    assert ended.value.code == 2
+    assert said.getvalue() == "pmtrec: error: clicks\\x1b[2J.csv: what. Fix: how\n"

@@ -4,13 +4,16 @@ import ast
 import io
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, ParamsError, PmtrecError
+from pipeline.secrets import has_secret
 from pipeline.terminal import running
 from pipeline.terminal.screen import say, show_table
-from tests.sources import ROOT, project_files
+from tests.project import Project
+from tests.sources import CUSTOM, ROOT, project_files
 
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "telnetlib", "ftplib", "xml"}
 FORBIDDEN_CALLS = {
@@ -77,3 +80,41 @@ def test_nor_in_the_line_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         running.run(fail, with_parent=False)
     assert ended.value.code == 2
     assert said.getvalue() == "pmtrec: error: clicks\\x1b[2J.csv: what. Fix: how\n"
+
+
+SECRETS = ["https://user:SECRET@127.0.0.1:9/x.csv", "https://127.0.0.1:9/x.csv?token=SECRET", "s3://key:SECRET@bucket/x.csv"]
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_a_secret_in_a_path_is_refused_and_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    project = project_of(tmp_path, monkeypatch, address)
+    with pytest.raises(ParamsError, match=r"an address without a password or token. Fix: write it as a variable") as refused:
+        project.check()
+    assert "SECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", [address.replace("SECRET", "$TOKEN") for address in SECRETS[:2]])
+def test_one_in_a_variable_stays_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    monkeypatch.setenv("TOKEN", "SECRET")
+    monkeypatch.setattr("pipeline.data.raw.remote.time.sleep", lambda _: None)
+    project = project_of(tmp_path, monkeypatch, address)
+    with pytest.raises(PmtrecError) as refused:
+        project.data()
+    assert "SECRET" not in str(refused.value) + caplog.text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if b"SECRET" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("address", ["logs/key=1/token=2.csv", "https://host/x.csv?page=2", "https://user@host/x", "a@b:c.csv"])
+def test_what_is_no_secret_is_none(address: str) -> None:
+    assert not has_secret(address)
+
+
+def project_of(root: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> Project:
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    project = Project.in_folder(root, "shop")
+    described = f"custom:\n  shop:\n    interactions: {{path: '{address}', user: user, item: item}}\n"
+    project.change_params(**{CUSTOM: described})
+    return project

@@ -17,11 +17,12 @@ from pipeline.config.layers import write_tuned
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import nested, refuse_vain, space_of
 from pipeline.errors import InputError, ParamsError, closest
+from pipeline.secrets import without_secret
 from pipeline.terminal.progress import bar
 from pipeline.terminal.screen import say
 from pipeline.terminal.side_by_side import side_by_side
 from pipeline.tracking.nested_runs import log_search
-from pipeline.tracking.store import first_line, without_secret
+from pipeline.tracking.store import first_line
 
 __all__ = ["tune"]
 

@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 from pipeline.errors import InputError, MachineError
+from pipeline.secrets import without_secret
 from pipeline.terminal.screen import say
 from pipeline.tracking.completion import tracked
-from pipeline.tracking.store import deep_link, experiments, without_secret
+from pipeline.tracking.store import deep_link, experiments
 
 __all__ = ["ui"]
 

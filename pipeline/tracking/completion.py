@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.errors import MachineError, PmtrecError
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
+from pipeline.secrets import without_secret
 from pipeline.tracking.deadline import Overdue
 from pipeline.tracking.packaging import save_packaged, served_code
 from pipeline.tracking.project import PROJECT, is_ours, owner
@@ -30,7 +31,7 @@ from pipeline.tracking.run import (
     find_runs,
     history_metrics,
 )
-from pipeline.tracking.store import connect, experiment_of, first_line, without_secret
+from pipeline.tracking.store import connect, experiment_of, first_line
 
 if TYPE_CHECKING:  # most runs are complete already, and need neither
     from mlflow import MlflowClient

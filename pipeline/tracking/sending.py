@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.errors import MachineError
+from pipeline.secrets import without_secret
 from pipeline.tracking.deadline import within
 from pipeline.tracking.journal import Entry, left_behind
 from pipeline.tracking.project import is_ours
 from pipeline.tracking.run import KEY, MODEL, create_run, end_orphans, find_runs, history_metrics
-from pipeline.tracking.store import experiment_of, first_line, without_secret
+from pipeline.tracking.store import experiment_of, first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,10 +6,10 @@ Only this room imports MLflow, and late: it takes a second or more.
 import json
 import logging
 import os
-import re
 from typing import TYPE_CHECKING
 
 from pipeline.artifacts import project_root
+from pipeline.secrets import without_secret
 from pipeline.tracking.deadline import prompt, within
 from pipeline.tracking.own_database import first_use, is_made, make, own_database, remove_half_made, uri_of
 from pipeline.tracking.project import prefix
@@ -17,7 +17,7 @@ from pipeline.tracking.project import prefix
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["connect", "deep_link", "experiment_name", "experiment_of", "experiments", "first_line", "without_secret"]
+__all__ = ["connect", "deep_link", "experiment_name", "experiment_of", "experiments", "first_line"]
 
 _SECONDS_TO_CONNECT = 20.0
 _VIEW = "pmtrec"  # of the runs, which the deep link opens
@@ -92,12 +92,6 @@ def experiments(client: "MlflowClient") -> dict[str, str]:
 def deep_link(server: str, experiment_id: str) -> str:
     """Address of the runs of an experiment in the view for training: MLflow's own first page is for language models."""
     return f"{server}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={_VIEW}"
-
-
-def without_secret(text: str) -> str:
-    """A text whose addresses have no user, no password and no token."""
-    text = re.sub(r"//[^\s'\"]*@", "//", text)  # greedy: a password may have any sign in it
-    return re.sub(r"(?i)((?:password|passwd|token|secret|key|sig(?:nature)?)=)[^&\s'\"]+", r"\1...", text)
 
 
 def first_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from pipeline.data.raw.remote import listed
 from pipeline.data.relation import ITEM, USER, RelationKind
 from pipeline.data.tables import HEAD_ID, ITEM_ID, NODE_ID, RATING, TAIL_ID, TIMESTAMP, TITLE, USER_ID, WEIGHT
 from pipeline.errors import InputError
+from pipeline.secrets import has_secret
 from pipeline.strict_model import StrictModel
 
 __all__ = ["Column", "Description", "Features", "Links", "Log", "Name", "Table", "Titles"]
@@ -30,7 +31,14 @@ _TAKEN = {"user", "item", "head", "tail", "weight", "rating", "timestamp", "part
 
 _NO_TEXT = ("punycode", "idna")  # Python codecs that do not encode files
 
-Address = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
+
+def _no_secret(address: str) -> str:
+    if has_secret(address):  # it would be in git, in DVC and in MLflow
+        raise ValueError("an address without a password or token. Fix: write it as a variable of the environment, $TOKEN")
+    return address
+
+
+Address = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$"), pydantic.AfterValidator(_no_secret)]
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 """A name that becomes part of file and metric names."""

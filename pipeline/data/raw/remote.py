@@ -13,6 +13,7 @@ from fsspec.callbacks import TqdmCallback
 
 from pipeline.errors import InputError, IntegrityError, MachineError
 from pipeline.integrity import files_of
+from pipeline.secrets import without_secret
 
 __all__ = ["anchored", "copy_to", "listed", "local_path"]
 
@@ -173,7 +174,7 @@ def _unreachable(address: str, error: BaseException) -> MachineError:
 
 
 def _reason(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
+    return without_secret((str(error).splitlines() or [""])[0]) or type(error).__name__  # which may have it expanded
 
 
 def _patience(address: str) -> dict[str, object]:

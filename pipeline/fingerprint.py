@@ -35,6 +35,7 @@ NEUTRAL = (
     "pipeline.ranking.recommender",
     "pipeline.ranking.storage",
     "pipeline.reports",
+    "pipeline.secrets",
     "pipeline.terminal",
     "pipeline.tracking",
     "stages._stage",

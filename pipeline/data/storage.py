@@ -90,7 +90,7 @@ def load_split(folder: Path) -> Split:
 
 def load_processed(folder: Path) -> Processed:
     """All of a processed data set."""
-    ids = {path.stem: load_ids(folder, path.stem) for path in sorted((folder / "ids").glob("*.parquet"))}
+    ids = {path.stem: load_ids(folder, path.stem) for path in _tables(folder / "ids")}
     titles = read_parquet(folder / _TITLES)[0] if (folder / _TITLES).is_file() else pd.DataFrame({"id": [], "title": []})
     of_items = dict(zip(titles["id"], titles["title"], strict=True))
     return Processed(load_split(folder), ids, load_sides(folder), load_features(folder), of_items)
@@ -104,13 +104,18 @@ def load_ids(folder: Path, node_type: str) -> IdMap:
 
 def load_sides(folder: Path) -> dict[str, SideTable]:
     """The side tables of a processed data set, by name."""
-    found = {path.stem: _read_relation(path) for path in sorted((folder / "sides").glob("*.parquet"))}
+    found = {path.stem: _read_relation(path) for path in _tables(folder / "sides")}
     return {name: SideTable(links, metadata["kind"]) for name, (links, metadata) in found.items()}
 
 
 def load_features(folder: Path) -> dict[str, NodeFeatures]:
     """The features of the nodes of a processed data set, by node type."""
-    return {path.stem: _read_features(path) for path in sorted((folder / "features").glob("*.parquet"))}
+    return {path.stem: _read_features(path) for path in _tables(folder / "features")}
+
+
+def _tables(folder: Path) -> list[Path]:
+    """Of a folder that may be missing; one that cannot be read is an error, which ``Path.glob`` would take for an empty one."""
+    return sorted(path for path in folder.iterdir() if path.suffix == ".parquet") if folder.is_dir() else []
 
 
 def save_tasks(folder: Path, tasks: Sequence[TaskData], code_of: Callable[[TaskData], str] = lambda _: "") -> None:
@@ -141,7 +146,8 @@ def load_tasks(folder: Path, code_of: Callable[[TaskData], str] | None = None) -
         InputError: If one was.
     """
     found = []
-    for path in sorted(folder.glob("*-*.json"), key=lambda path: int(path.name.split("-")[0])):
+    listed = [path for path in folder.iterdir() if path.match("*-*.json")]
+    for path in sorted(listed, key=lambda path: int(path.name.split("-")[0])):
         pairs, features = path.with_suffix(".parquet"), path.with_suffix(".features.parquet")
         described = read_json(path)
         task = TaskData(

@@ -1,6 +1,7 @@
 """A search for settings: the same number of trials for each method, judged on validation alone."""
 
 import itertools
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from pipeline.training.epoch import Epoch
 from pipeline.training.trial_sampler import FIRST, TrialSampler, take_up
 
 __all__ = ["DIVERGED", "Sampler", "Search", "Trial", "at_an_edge", "state_of"]
+
+log = logging.getLogger(__name__)
 
 Sampler = Literal["tpe", "grid"]
 
@@ -155,6 +158,7 @@ class Search:
 
         for trial in study.get_trials(deepcopy=False, states=_ENDED)[:n_trials]:
             on_trial(_ended(trial))
+        is_waiting = False
         while len(study.get_trials(deepcopy=False, states=_ENDED)) < n_trials:
             with alone() if alone else nullcontext():
                 for trial in study.get_trials(states=[TrialState.RUNNING]):
@@ -163,6 +167,11 @@ class Search:
                 take_up(study)
                 all_are_begun = len(study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.RUNNING))) >= n_trials
             if all_are_begun:  # by others, who may be killed yet
+                if not is_waiting:
+                    log.info(
+                        "waiting for trials of other searches; if one was killed on another machine, use another --storage"
+                    )
+                is_waiting = True
                 time.sleep(_POLL)
                 continue
             study.optimize(objective, n_trials=1, callbacks=[lambda _, trial: on_trial(_ended(trial))])

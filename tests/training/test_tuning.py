@@ -198,3 +198,27 @@ def test_a_stage_is_another_search_where_other_stages_have_other_values(tmp_path
             for of in (config, written)
         )
         assert before == after, "what a search has written does not make it another one"
+
+
+def test_a_search_waits_for_the_last_trial_of_another_and_does_it_if_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has begun a point of the grid; it is neither tried twice nor left out."""
+    import optuna
+
+    searching = grid_search(tmp_path, 3)
+    training = Training()
+    searching.run(training)
+    study = optuna.load_study(study_name="grid", storage=searching.storage)
+    study.ask().set_user_attr("process", "another:1:1")
+    looks = []
+
+    def is_gone(process: str) -> bool:
+        looks.append(process)
+        return len(looks) > 3
+
+    monkeypatch.setattr("pipeline.training.tuning.is_gone", is_gone)
+    monkeypatch.setattr("pipeline.training.tuning._POLL", 0.0)
+    assert len(grid_search(tmp_path, 4).run(training)) == 4
+    assert len(looks) > 3
+    assert len({tuple(values.values()) for values in training.seen}) == len(training.seen) == 4

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_nor_in_the_line_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise InputError("clicks\x1b[2J.csv: what. Fix: how")
 
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
     monkeypatch.setattr(sys, "stderr", said := io.StringIO())
     with pytest.raises(SystemExit) as ended:
         running.run(fail, with_parent=False)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.commands.main import main
 from tests.sources import ROOT
 
 
@@ -75,9 +77,22 @@ def test_similar_explain_and_compare(in_project: Path) -> None:
         (["promote", "demo", "99"], "pmtrec-demo: there is no version 99"),
     ],
 )
-def test_what_is_wrong_is_one_line(in_project: Path, arguments: list[str], line: str) -> None:
-    (only,) = pmtrec(*arguments, code=2).splitlines()
+def test_what_is_wrong_is_one_line(
+    in_project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    """In this process: to import all that a command needs takes seconds."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
+    monkeypatch.setattr(sys, "argv", ["pmtrec", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (only,) = capsys.readouterr().err.splitlines()
     assert only.startswith(f"pmtrec: error: {line}")
+
+
+def test_a_wrong_line_is_the_same_in_a_process_of_its_own(in_project: Path) -> None:
+    (only,) = pmtrec("recommend", "a", "--from", "models:/pmtrec-demo/99", code=2).splitlines()
+    assert only.startswith("pmtrec: error: models:/pmtrec-demo/99: ")
 
 
 def test_batch_goes_on_where_it_was_stopped_and_mixes_nothing(in_project: Path, tmp_path: Path) -> None:

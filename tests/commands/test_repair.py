@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.artifacts import new_folder
 from pipeline.commands.repair import repair
-from pipeline.dvc_lock import keep_copy, locked_stages
+from pipeline.dvc_lock import keep_copy, locked_stages, restored
 from pipeline.errors import InputError, IntegrityError
 from pipeline.tracking.own_database import make, own_database
 
@@ -104,8 +104,8 @@ def test_a_lock_that_was_cut_short_is_seen_wherever_it_was_cut(tmp_path: Path) -
     "content", [b"", b"schema: '2.0'\nst", b"\xff\xfe", b"stages: [1", b"- a\n", b"stages:\n  make: {cmd: 'x"]
 )
 @pytest.mark.parametrize("has_copy", [True, False])
-def test_a_damaged_lock_is_put_back(root: Path, content: bytes, has_copy: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    lock, copy = root / "dvc.lock", root / ".pmtrec/dvc.lock"
+def test_a_damaged_lock_is_put_back(tmp_path: Path, content: bytes, has_copy: bool) -> None:
+    lock, copy = tmp_path / "dvc.lock", tmp_path / ".pmtrec/dvc.lock"
     lock.write_text(LOCK)
     if has_copy:
         keep_copy(lock, copy)
@@ -113,11 +113,10 @@ def test_a_damaged_lock_is_put_back(root: Path, content: bytes, has_copy: bool, 
     keep_copy(lock, copy)  # a damaged one does not replace a whole one
     with pytest.raises(IntegrityError, match=r"dvc\.lock: is damaged\. Fix: pmtrec repair, then dvc repro"):
         locked_stages(lock)
-    repair()
-    said = capsys.readouterr()
-    assert "1 thing(s) mended" in said.out + said.err
+    assert "was damaged" in restored(lock, copy)
     assert (lock.read_text() == LOCK) if has_copy else not lock.exists()
-    assert (root / "dvc.lock.damaged").read_bytes() == content
+    assert (tmp_path / "dvc.lock.damaged").read_bytes() == content
+    assert restored(lock, copy) == ""
 
 
 def test_a_lock_that_is_not_there_yet_has_no_stages(tmp_path: Path) -> None:
@@ -131,8 +130,10 @@ def test_whole_outputs_stay_and_a_damaged_database_is_moved(root: Path, capsys: 
         (out / "file").write_text("content")
     make(own_database())
     own_database().write_bytes(own_database().read_bytes()[:50_000])
+    (root / "dvc.lock").write_text(LOCK[:-9])
     repair()
     said = capsys.readouterr()
+    assert "2 thing(s) mended" in said.out + said.err
     assert "mlflow.db: cannot be read: moved to mlflow.db.damaged" in said.out + said.err
     assert (root / "models/demo/pmtrec/0/file").read_text() == "content"
 

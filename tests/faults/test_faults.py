@@ -24,12 +24,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_damaged_files_are_refused_by_name(kept: Project, tmp_path: Path) -> None:
     project = kept.copy_to(tmp_path)
-    assert [of for of in flips(project, kept.root, 60, seed=0) if of[2]] == []
+    assert [of for of in flips(project, kept.root, 40, seed=0) if of[2]] == []
 
 
 def test_a_call_that_fails_is_one_line_and_leaves_nothing(kept: Project, tmp_path: Path) -> None:
     project = kept.copy_to(tmp_path)
-    assert [of for of in failing_calls(project, stages_of(project), 40, seed=0) if of[2]] == []
+    assert [of for of in failing_calls(project, stages_of(project), 20, seed=0) if of[2]] == []
 
 
 @pytest.mark.slow

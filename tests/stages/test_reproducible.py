@@ -49,6 +49,7 @@ def done(project: Project, **environment: str) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_everything_else_at_once(asked: Project, tmp_path: Path) -> None:
     """A folder with a space and other letters, reached by a link; another time zone, locale, order of hashes."""
     (tmp_path / "ein ördner [1] %20").mkdir()

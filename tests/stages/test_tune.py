@@ -104,6 +104,7 @@ def test_what_params_names_is_not_searched_in_vain(tmp_path: Path, monkeypatch: 
         tune([], 1, "sqlite://")
 
 
+@pytest.mark.slow
 def test_two_searches_side_by_side_find_what_one_after_the_other_finds(tmp_path: Path) -> None:
     """In stages, over a grid; the results are written by the one process that started both.
 

@@ -13,6 +13,7 @@ from pipeline.errors import IntegrityError
 __all__ = ["keep_copy", "locked_stages", "restored"]
 
 
+_SUMS = {"md5", "etag", "checksum", "files"}  # by one of which DVC knows a file, wherever it is
 _FILES = ("deps", "outs")  # of a stage
 
 
@@ -26,7 +27,7 @@ def locked_stages(lock: Path) -> dict[str, Any]:
         text = lock.read_text(encoding="utf-8") if lock.is_file() else "stages: {}\n"
         stages = dict(YAML(typ="safe", pure=True).load(text)["stages"])
         files = [one for of in stages.values() for kind in _FILES for one in of.get(kind, [])]
-        if not (text.endswith("\n") and all("cmd" in of for of in stages.values()) and all("md5" in one for one in files)):
+        if not (text.endswith("\n") and all("cmd" in of for of in stages.values()) and all(_SUMS & set(one) for one in files)):
             raise ValueError(text)
     except (YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"{lock}: is damaged. Fix: pmtrec repair, then dvc repro") from error

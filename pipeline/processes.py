@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-__all__ = ["is_gone", "this_process"]
+__all__ = ["is_gone", "is_here", "this_process"]
 
 _STARTED = 19  # of the fields of /proc/<pid>/stat behind the name
 
@@ -22,6 +22,11 @@ def is_gone(process: str) -> bool:
         return False
     now = _started(number)
     return not now or now != started
+
+
+def is_here(process: str) -> bool:
+    """Whether what ``this_process`` has given is of this machine and goes on."""
+    return process.partition(":")[0] == socket.gethostname() and Path("/proc/self/stat").is_file() and not is_gone(process)
 
 
 def _started(number: str) -> str:

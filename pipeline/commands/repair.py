@@ -1,10 +1,12 @@
 """`pmtrec repair` and `pmtrec sync`: what kills, bad disks and servers that were away have left behind is mended."""
 
+import errno
 import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def sync() -> None:
     """
     with tracked() as client:
         n_runs = send_left_behind(client)
-    say(f"{n_runs} run(s) sent" if n_runs else "there is nothing that MLflow has missed")
+    say(f"{n_runs} run(s) sent")
 
 
 def _lock(root: Path) -> Iterator[str]:
@@ -63,20 +65,30 @@ def _cache(root: Path) -> Iterator[str]:
     done = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"{root}: dvc: {(done.stderr.strip().splitlines() or ['cannot be run'])[-1]}. Fix: mend it first")
-    aside = root / ".pmtrec" / "damaged"
     for path in sorted(Path(done.stdout.strip(), "files/md5").glob("??/*")):
         if _OBJECT.fullmatch(path.name) and not _is_whole(path):  # DVC writes beside, under other names
-            aside.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, aside / f"{path.parent.name}{path.name}")
-            yield f"{path}: other bytes than DVC has written: moved to {aside.relative_to(root)}"
+            yield f"{path}: other bytes than DVC has written: {_set_aside(path, root, path.parent.name + path.name)}"
 
 
 def _is_whole(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "md5").hexdigest() == path.parent.name + path.name.removesuffix(".dir")
-    except OSError:  # a disk that cannot read it
+    except FileNotFoundError:  # taken away in the meantime
+        return True
+    except OSError as error:
+        if error.errno != errno.EIO:  # a disk that cannot read it any more
+            raise
         return False
+
+
+def _set_aside(path: Path, root: Path, name: str) -> str:
+    """Move what may be the only copy; what was done."""
+    aside = root / ".pmtrec" / "damaged"
+    aside.mkdir(parents=True, exist_ok=True)
+    to = aside / f"{time.time_ns()}-{name}"
+    shutil.move(path, to)
+    return f"moved to {to.relative_to(root)}"
 
 
 def _outputs(root: Path) -> Iterator[str]:
@@ -84,10 +96,10 @@ def _outputs(root: Path) -> Iterator[str]:
     for folder in folders:
         try:
             check_folder(folder)
-        except (PmtrecError, OSError) as error:
+        except PmtrecError as error:
             with locked(folder):
-                shutil.rmtree(folder)
-            yield f"{str(error).partition('. Fix:')[0]}: removed"
+                done = _set_aside(folder, root, "-".join(folder.relative_to(root).parts))
+            yield f"{str(error).partition('. Fix:')[0]}: {done}"
 
 
 def _database() -> Iterator[str]:

@@ -58,10 +58,10 @@ def run(main: Callable[[], object], *, with_parent: bool = True) -> NoReturn:
             raise
         if isinstance(error, OSError) and error.errno in NO_ROOM_OR_ACCESS:
             place = error.filename or "a temporary file"
-            print(f"pmtrec: error: {place}: {error.strerror}. Fix: {ROOM_OR_ACCESS}", file=sys.stderr)
+            print(f"pmtrec: error: {visible(str(place))}: {error.strerror}. Fix: {ROOM_OR_ACCESS}", file=sys.stderr)
             sys.exit(MachineError.exit_code)
         report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
-        print(f"pmtrec: error: {type(error).__name__}: {error}: this is a bug in pmtrec. {report}", file=sys.stderr)
+        print(visible(f"pmtrec: error: {type(error).__name__}: {error}: this is a bug in pmtrec. {report}"), file=sys.stderr)
         sys.exit(_OUR_BUG)
     sys.exit(0)
 

@@ -82,6 +82,9 @@ class LiveRun:
 
     def _write(self, entry: Entry) -> None:
         self._waiting.append(entry)
+        self._note(entry)
+
+    def _note(self, entry: Entry) -> None:
         with self._tolerant("journal"):
             if self._journal:
                 self._journal.append(entry)
@@ -98,9 +101,8 @@ class LiveRun:
                 while self._waiting:
                     self._sender.send(self._waiting[0])
                     self._waiting.pop(0)
-                    if self._sender.store and self._journal:
-                        self._journal.append({"what": "there", "store": self._sender.store})
-                        self._sender.store = ""
+                    if store := self._sender.taken_to():
+                        self._note({"what": "there", "store": store})
             self._pause = _SECONDS_BETWEEN_CALLS
         self._sent = time.monotonic()
         if self._waiting:  # what blocks in a library does not hear of a deadline

@@ -35,7 +35,7 @@ def checkout() -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path, wait=True):
         known, _, place = path.read_text(encoding="utf-8").partition(" ") if path.is_file() else ("", "", "")
-        if place != str(root) and (not known or Path(place).exists()):  # a copy; one that was moved is the same
+        if place != str(root) and (not known or (place and Path(place).exists())):  # a copy; one that was moved is the same
             known = uuid.uuid4().hex[:12]
         if place != str(root):
             beside = path.with_name(f".{path.name}.partial")

@@ -1,6 +1,7 @@
 """From a journal to MLflow: in order, and what is sent twice is there once."""
 
 import logging
+import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends the entries of one journal, in their order; what MLflow has already stays as it is.
-
-    Attributes:
-        client: Of the store.
-        store: Where the run is, once it is there and until the journal says so.
-    """
+    """Sends the entries of one journal, in their order; what MLflow has already stays as it is."""
 
     def __init__(self, client: "MlflowClient", journal: str) -> None:
         self.client = client
-        self.store = ""
+        self._store = ""
         self._journal = journal
         self._experiment_id = self._run_id = self._key = ""
 
@@ -42,12 +38,17 @@ class Sender:
             self._experiment_id, self._key = experiment_of(self.client, entry["dataset"]), entry["tags"][KEY]
             end_orphans(self.client, self._experiment_id)
             self._run_id = create_run(self.client, self._experiment_id, entry, self._journal)
-            self.store = _store_of(self.client)
+            self._store = _store_of(self.client)
         elif entry["what"] == "epochs":
             metrics = history_metrics(pd.DataFrame(entry["rows"]), entry["times"])
             self.client.log_batch(self._run_id, metrics=metrics, synchronous=True)
         elif entry["what"] == "ended":
             self._end(entry)
+
+    def taken_to(self) -> str:
+        """The store in which the run is now, said once."""
+        said, self._store = self._store, ""
+        return said
 
     def _end(self, entry: Entry) -> None:
         """Of two runs with the same model the earlier one is kept."""
@@ -78,9 +79,11 @@ def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> in
         MachineError: If some could not be sent; the others are.
     """
     failed: list[str] = []
+    elsewhere: set[str] = set()
 
     def send(name: str, entries: list[Entry]) -> bool:
-        if any(entry["what"] == "there" and entry["store"] != _store_of(client) for entry in entries):
+        if others := {entry["store"] for entry in entries if entry["what"] == "there"} - {_store_of(client)}:
+            elsewhere.update(others)
             return False
         if entries[-1]["what"] != "ended":
             times = [time for entry in entries if entry["what"] == "epochs" for time in entry["times"]]
@@ -99,6 +102,8 @@ def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> in
 
     with nullcontext() if seconds is None else within(seconds):
         n_sent = left_behind(send)
+    if elsewhere:
+        log.info("what is missing of runs in %s waits until that is MLFLOW_TRACKING_URI again", ", ".join(sorted(elsewhere)))
     if failed:
         first = f"{len(failed)} run(s) could not be sent, the first is {failed[0]}"
         raise MachineError(f"mlflow: {first}. Fix: pmtrec sync, when MLflow is back")
@@ -106,5 +111,5 @@ def send_left_behind(client: "MlflowClient", seconds: float | None = None) -> in
 
 
 def _store_of(client: "MlflowClient") -> str:
-    """Identifies a store, without its secrets."""
-    return without_secret(client.tracking_uri)
+    """Identifies a store, without its secrets; the own database is it wherever the folder is."""
+    return without_secret(client.tracking_uri).rstrip("/") if os.environ.get("MLFLOW_TRACKING_URI") else "mlflow.db"

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from pipeline.errors import DivergedError
-from pipeline.processes import is_gone, this_process
+from pipeline.processes import is_gone, is_here, this_process
 from pipeline.search_space import Choices, Range, Space
 from pipeline.seeding import numpy_generator
 from pipeline.training.epoch import Epoch
@@ -151,6 +151,9 @@ class Search:
 
             try:
                 train(values, on_epoch)
+            except SystemExit:  # of SIGTERM; Optuna itself ends a trial on other exceptions alone
+                study.tell(trial.number, state=TrialState.FAIL)
+                raise
             except DivergedError as error:  # the worst possible score, from which the sampler should learn
                 trial.set_user_attr("diverged", str(error))
                 return 0.0
@@ -165,12 +168,10 @@ class Search:
                     if _is_left(trial):
                         study.tell(trial.number, state=TrialState.FAIL)
                 take_up(study)
-                all_are_begun = len(study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.RUNNING))) >= n_trials
-            if all_are_begun:  # by others, who may be killed yet
+                others = sum(map(_is_alive, study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))))
+            if len(study.get_trials(deepcopy=False, states=_ENDED)) + others >= n_trials:  # who may be killed yet
                 if not is_waiting:
-                    log.info(
-                        "waiting for trials of other searches; if one was killed on another machine, use another --storage"
-                    )
+                    log.info("waiting for the last trials of other searches")
                 is_waiting = True
                 time.sleep(_POLL)
                 continue
@@ -192,6 +193,12 @@ def _is_left(trial: optuna.trial.FrozenTrial) -> bool:
     if process := trial.user_attrs.get(_PROCESS):
         return is_gone(process)
     return trial.datetime_start is not None and datetime.now() - trial.datetime_start > _AT_ONCE  # as Optuna
+
+
+def _is_alive(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether its search goes on for all we know; of those on other machines we know nothing, and do not wait for them."""
+    process = trial.user_attrs.get(_PROCESS)
+    return is_here(process) if process else not _is_left(trial)
 
 
 def _ended(trial: optuna.trial.FrozenTrial) -> Trial:

@@ -1,5 +1,6 @@
 """What is damaged is found, said and taken away, so that `dvc repro` makes it again; what is whole stays."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -68,8 +69,8 @@ def test_a_flipped_bit_in_the_cache_is_healed(
     repair()
     said = capsys.readouterr()
     said_of = said.out + said.err
-    assert f"{damaged}: other bytes than DVC has written: moved to .pmtrec/damaged" in said_of
-    assert "data/made/file: was modified or corrupted after it was written: removed" in said_of
+    assert f"{damaged}: other bytes than DVC has written: moved to .pmtrec/damaged/" in said_of
+    assert "data/made/file: was modified or corrupted after it was written: moved to .pmtrec/damaged/" in said_of
     assert "2 thing(s) mended. Next: dvc repro" in said_of
     assert repro().returncode == 0
     assert (root / "data/made/file").read_bytes() == made
@@ -98,6 +99,32 @@ def test_a_lock_that_was_cut_short_is_seen_wherever_it_was_cut(tmp_path: Path) -
     ends = [text[:length].rpartition("\n")[0].rpartition("\n")[2].strip() for length, _ in taken]
     assert {end.partition(":")[0] for end in ends} <= {"cmd", "md5", "size", "nfiles"}
     assert len(taken) < 12
+
+
+def test_a_lock_that_knows_files_by_other_sums_is_whole(tmp_path: Path) -> None:
+    """As DVC writes it of a file on a web server or in a bucket."""
+    lock = tmp_path / "dvc.lock"
+    deps = "    deps:\n    - path: https://host/x\n      hash: md5\n      checksum: '\"abc\"'\n      size: 3\n"
+    lock.write_text(LOCK + deps + "    - path: s3://b/x\n      etag: abc\n      size: 3\n")
+    assert set(locked_stages(lock)) == {"make"}
+    assert restored(lock, tmp_path / "copy") == ""
+
+
+def test_what_cannot_be_opened_now_is_not_damaged(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_folder(root / "models/m") as out:
+        (out / "w").write_text("content")
+    before = Path.open
+
+    def refuse(path: Path, *arguments: object, **named: object) -> object:
+        if path.name == "w":
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return before(path, *arguments, **named)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", refuse)
+        with pytest.raises(OSError, match="Too many open files"):
+            repair()
+    assert (root / "models/m/w").read_text() == "content"
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,22 @@ def test_a_run_that_is_in_another_store_waits_for_that_store(
     assert [run.info.status for run in runs()] == ["FAILED"]
 
 
+def test_a_journal_that_cannot_be_written_does_not_hold_up_the_sending(
+    training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Journal, "append", full)
+    run = LiveRun(training)
+    epochs(run, 1, 50)
+    run.end("FINISHED")
+    (found,) = runs()
+    assert found.info.status == "FINISHED"
+    assert len(history(found)) == 50
+    assert [record.getMessage().count("No space left") for record in caplog.records] == [1]
+
+
 @pytest.mark.parametrize("what", ["pathlib.Path.mkdir", "fcntl.flock", "pipeline.tracking.live_run.dvc_hash"])
 def test_a_disk_that_fails_stops_no_training(
     training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str

@@ -218,7 +218,30 @@ def test_a_search_waits_for_the_last_trial_of_another_and_does_it_if_that_is_kil
         return len(looks) > 3
 
     monkeypatch.setattr("pipeline.training.tuning.is_gone", is_gone)
+    monkeypatch.setattr("pipeline.training.tuning.is_here", lambda _: True)
     monkeypatch.setattr("pipeline.training.tuning._POLL", 0.0)
     assert len(grid_search(tmp_path, 4).run(training)) == 4
     assert len(looks) > 3
     assert len({tuple(values.values()) for values in training.seen}) == len(training.seen) == 4
+
+
+def test_a_trial_on_a_machine_that_is_gone_is_not_waited_for(tmp_path: Path) -> None:
+    import optuna
+
+    searching = grid_search(tmp_path, 2)
+    training = Training()
+    searching.run(training)
+    study = optuna.load_study(study_name="grid", storage=searching.storage)
+    study.ask().set_user_attr("process", "another-machine:1:1")
+    assert len(grid_search(tmp_path, 3).run(training)) == 3
+
+
+def test_a_trial_that_sigterm_ends_is_done_again_at_its_place(tmp_path: Path) -> None:
+    def stop(values: dict[str, Any], on_epoch: Callable[[Epoch], None]) -> None:
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit):
+        grid_search(tmp_path, 2).run(stop)
+    training = Training()
+    assert len(grid_search(tmp_path, 2).run(training)) == 2
+    assert training.seen[0] == {"train.lr": 0.01, "train.weight_decay": 1e-4}

@@ -36,10 +36,10 @@ def local_path(address: str) -> str | None:
 
 
 def anchored(address: str) -> str:
-    """The same address; in the copy of the project in which a queued experiment of DVC runs, paths are those of the project."""
+    """The same address with the values of variables; in the copy in which a queued experiment runs, paths are the project's."""
     outer, root = local_path(address), os.environ.get("DVC_ROOT")
     if outer is None:
-        return address
+        return os.path.expandvars(address)
     inside, mark, _ = address.rpartition("::")
     if root is None or Path(outer).is_absolute() or glob(outer):
         return f"{inside}{mark}{outer}"
@@ -99,14 +99,17 @@ def copy_to(path: Path, address: str, checksum: str | None) -> None:
             log.warning("%s; trying again", error.problems[0].partition(". Fix: ")[0])
             time.sleep(_PAUSE_S * trial)
         else:
-            log.info("%s: %s bytes%s", address, f"{path.stat().st_size:,}", ", checksum verified" if checksum else "")
+            log.info(
+                "%s: %s bytes%s", without_secret(address), f"{path.stat().st_size:,}", ", checksum verified" if checksum else ""
+            )
             return
 
 
 def _copy(path: Path, address: str, checksum: str | None) -> None:
+    shown = without_secret(address)
     try:
         files, place = fsspec.url_to_fs(anchored(address), **_patience(address))
-        with _Progress(address) as progress:
+        with _Progress(shown) as progress:
             files.get_file(place, str(path), callback=progress)
         if path.is_dir():  # some fsspec file systems copy a folder this way
             path.rmdir()
@@ -114,25 +117,25 @@ def _copy(path: Path, address: str, checksum: str | None) -> None:
     except FileNotFoundError as error:
         if isinstance(error.__cause__, OSError | TimeoutError):  # how fsspec reports a web server that does not answer
             raise _unreachable(address, error.__cause__) from error
-        raise InputError(f"{address}: there is no such file. Fix: correct its path in params.yaml, or put it there") from error
+        raise InputError(f"{shown}: there is no such file. Fix: correct its path in params.yaml, or put it there") from error
     except IsADirectoryError as error:
-        raise InputError(f"{address}: is a folder. Fix: use the path of a file") from error
+        raise InputError(f"{shown}: is a folder. Fix: use the path of a file") from error
     except PermissionError as error:
-        raise MachineError(f"{address}: permission denied. Fix: grant read permission") from error
+        raise MachineError(f"{shown}: permission denied. Fix: grant read permission") from error
     except (ValueError, ImportError, KeyError) as error:
         raise InputError(
-            f"{address}: cannot be opened: {_reason(error)}. Fix: correct the address, or install the package it needs"
+            f"{shown}: cannot be opened: {_reason(error)}. Fix: correct the address, or install the package it needs"
         ) from error
     except Exception as error:  # each fsspec file system raises its own errors
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         if local_path(address) is not None:
-            raise InputError(f"{address}: cannot be opened: {_reason(error)}. Fix: provide the complete file") from error
+            raise InputError(f"{shown}: cannot be opened: {_reason(error)}. Fix: provide the complete file") from error
         raise _unreachable(address, error) from error
     if checksum and (found := _checksum(path, len(checksum))) != checksum:
         kind = "git blob id" if len(checksum) == _GIT_DIGITS else "sha256"
         raise IntegrityError(
-            f"{address}: {kind} is {found}, expected {checksum}. Fix: get the right file, or correct the checksum"
+            f"{shown}: {kind} is {found}, expected {checksum}. Fix: get the right file, or correct the checksum"
         )
 
 
@@ -170,7 +173,7 @@ class _Progress(TqdmCallback):  # type: ignore[misc]
 
 
 def _unreachable(address: str, error: BaseException) -> MachineError:
-    return MachineError(f"{address}: cannot be read: {_reason(error)}. Fix: check the network and try again")
+    return MachineError(f"{without_secret(address)}: cannot be read: {_reason(error)}. Fix: check the network and try again")
 
 
 def _reason(error: BaseException) -> str:

@@ -186,7 +186,8 @@ def _with_data(params: str, name: str, described: Description, root: Path) -> st
 
 
 def _project() -> tuple[str, str]:
-    return "  project:  #", f"  project: {uuid.uuid4().hex[:8]}  #"
+    """A name for the project; with a letter first, because YAML takes 11173291 and 4e999999 for numbers."""
+    return "  project:  #", f"  project: p{uuid.uuid4().hex[:8]}  #"
 
 
 def _check_name(name: str) -> None:

@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
+from pipeline.commands import init
 from pipeline.commands.main import main
 from tests.sources import ROOT
 
@@ -124,6 +127,14 @@ def test_refit_writes_a_model_that_answers_and_starts_warm(in_project: Path, tmp
     assert found[0]["basis"] == "history"
     pmtrec("refit", "demo", "pmtrec", "--out", str(tmp_path / "second"), "--warm-start", str(out))
     assert "is there already" in pmtrec("refit", "demo", "pmtrec", "--out", str(out), code=2)
+
+
+@pytest.mark.parametrize("digits", ["11173291", "4e999999", "0x12ab34", "deadbeef"])
+def test_the_name_of_a_new_project_is_text(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
+    monkeypatch.setattr("uuid.uuid4", lambda: SimpleNamespace(hex=digits))
+    old, new = init._project()
+    assert old in (ROOT / "params.yaml").read_text()
+    assert YAML(typ="safe", pure=True).load(new.strip()) == {"project": f"p{digits}"}
 
 
 def test_init_makes_a_project_of_somebodys_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

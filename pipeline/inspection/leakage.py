@@ -43,7 +43,7 @@ def reached_tasks(raw: RawTables, splitting: Splitting, build: Build = build_giv
         splitting: How to split; a large data set is sampled first.
         build: How to build; the default is what the stages do.
     """
-    quiet = logging.getLogger("pipeline.data.preprocessing")
+    quiet = logging.getLogger("pipeline.data")
     before = quiet.level
     quiet.setLevel(logging.WARNING)  # it would log the counts of a sample, three times
     try:

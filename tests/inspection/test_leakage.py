@@ -31,10 +31,12 @@ def names_of(raw: RawTables) -> set[str]:
     return {task.name for task in build_tasks(found.split.train_relation(), found.sides)}
 
 
-def test_demo(tmp_path: Path) -> None:
+def test_demo(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     raw = read_real("demo", tmp_path)
     assert names_of(raw) == {"recommendation", "social", "co_view", "category"}
+    caplog.set_level("INFO")
     assert reached_tasks(raw, RANDOM) == set()
+    assert caplog.text == "", "what is built again is not said again"
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -6,14 +6,14 @@ import io
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pipeline.artifacts import NO_ROOM_OR_ACCESS
 from pipeline.errors import PmtrecError
-from pipeline.integrity import MANIFEST, check_folder
+from tests.faults.outputs import content_of, partial_outputs
 from tests.project import Project
 
 __all__ = ["failing_calls"]
@@ -78,7 +78,7 @@ def failing_calls(
         if not counts[stage, name]:
             continue
         number = errno.EACCES if name in _READS else draw.choice(_ERRORS)
-        before = {out: _content(project.root / out) for out in outs}
+        before = {out: content_of(project.root / out) for out in outs}
         wrong: list[str] = []
         with _failing(module, name, project.root, 1 + draw.randrange(counts[stage, name]), number):
             try:
@@ -91,24 +91,11 @@ def failing_calls(
                     wrong.append(f"{type(error).__name__}: {error}")
             except Exception as error:  # noqa: BLE001  # the very thing that is looked for
                 wrong.append(f"{type(error).__name__}: {error}")
-        wrong += _partial(project.root)
-        with suppress(PmtrecError):
+        wrong += partial_outputs(project.root)
+        try:
             work()
-        changed = [out for out, content in before.items() if _content(project.root / out) != content]
+        except PmtrecError as error:
+            wrong.append(f"the next run: {error}")
+        changed = [out for out, content in before.items() if content_of(project.root / out) != content]
         wrong += [f"{out}: other bytes afterwards" for out in changed]
         yield stage, f"{name} {errno.errorcode[number]}", wrong
-
-
-def _partial(root: Path) -> list[str]:
-    found = []
-    for manifest in root.rglob(MANIFEST):
-        if ".partial" not in str(manifest) and "mlartifacts" not in manifest.parts:
-            try:
-                check_folder(manifest.parent)
-            except PmtrecError as error:
-                found.append(str(error))
-    return found
-
-
-def _content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import PmtrecError
+from tests.faults.outputs import content_of
 from tests.project import Project
 
 __all__ = ["flips"]
@@ -36,7 +37,7 @@ def flips(project: Project, scratch: Path, n_flips: int, seed: int) -> Iterator[
     for _ in range(n_flips):
         folder, file = draw.choice(files)
         reader, outs = readers[folder]
-        before = {out: _content(project.root / out) for out in outs}
+        before = {out: content_of(project.root / out) for out in outs}
         whole = file.read_bytes()
         what = _damage(draw, file, whole)
         wrong = []
@@ -49,7 +50,7 @@ def flips(project: Project, scratch: Path, n_flips: int, seed: int) -> Iterator[
             wrong.append(f"{type(error).__name__}: {error}")
         file.write_bytes(whole)
         for out, content in before.items():
-            if _content(project.root / out) != content:
+            if content_of(project.root / out) != content:
                 wrong.append(f"{out}: other bytes")
                 shutil.rmtree(project.root / out, ignore_errors=True)
                 shutil.copytree(scratch / out, project.root / out)
@@ -66,7 +67,3 @@ def _damage(draw: random.Random, file: Path, whole: bytes) -> str:
     content[place] ^= 1 << draw.randrange(8)
     file.write_bytes(content)
     return f"bit of byte {place}"
-
-
-def _content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 
+from tests.faults.outputs import partial_outputs
 from tests.faults.stand import Stand, Step
 
 __all__ = ["kills"]
@@ -26,7 +27,7 @@ def kills(stand: Stand, n_kills: int, seed: int) -> Iterator[tuple[str, str, lis
         time.sleep(draw.uniform(0, lengths[step.name]))
         process.send_signal(how)
         code, line = stand.wait(20)
-        wrong = stand.partial_outputs()
+        wrong = partial_outputs(stand.root)
         if code not in {0, *_ENDS[how]}:
             wrong.append(f"ended with {code}: {line}")
         elif line:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import PmtrecError
-from pipeline.integrity import MANIFEST, check_folder, dvc_hash
+from pipeline.integrity import dvc_hash
+from tests.faults.outputs import partial_outputs
 from tests.project import Project
 from tests.sources import ROOT
 
@@ -122,17 +122,6 @@ class Stand:
         """Hash of an output; what depends on the clock, or names the hash of what does, has none."""
         return None if out.startswith(("costs", "reports", "collected")) else dvc_hash(self.root / out)
 
-    def partial_outputs(self) -> list[str]:
-        """Outputs that are neither whole nor absent."""
-        found = []
-        for manifest in self.root.rglob(MANIFEST):
-            if ".partial" not in str(manifest) and "mlartifacts" not in manifest.parts:
-                try:
-                    check_folder(manifest.parent)
-                except PmtrecError as error:
-                    found.append(str(error))
-        return found
-
     def after(self, step: Step) -> list[str]:
         """What is wrong once the stage has run again: nothing, if nobody can see that it was ever disturbed."""
         self.redo(step)
@@ -140,4 +129,4 @@ class Stand:
         if code:
             return [f"the next run ended with {code}: {line}"]
         changed = [out for out, before in step.sums.items() if before != self.sum_of(out)]
-        return [f"other bytes: {', '.join(changed)}"] if changed else self.partial_outputs()
+        return [f"other bytes: {', '.join(changed)}"] if changed else partial_outputs(self.root)

@@ -12,23 +12,13 @@ from tests.faults.stand import Stand
 from tests.project import Project
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished project."""
-    with pytest.MonkeyPatch.context() as patch:
-        root = tmp_path_factory.mktemp("kept")
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("DVC_ROOT", str(root))
-        return Project.finished(root)
+def test_damaged_files_are_refused_by_name(asked: Project, tmp_path: Path) -> None:
+    project = asked.copy_to(tmp_path, without=["data"])
+    assert [of for of in flips(project, asked.root, 40, seed=0) if of[2]] == []
 
 
-def test_damaged_files_are_refused_by_name(kept: Project, tmp_path: Path) -> None:
-    project = kept.copy_to(tmp_path)
-    assert [of for of in flips(project, kept.root, 40, seed=0) if of[2]] == []
-
-
-def test_a_call_that_fails_is_one_line_and_leaves_nothing(kept: Project, tmp_path: Path) -> None:
-    project = kept.copy_to(tmp_path)
+def test_a_call_that_fails_is_one_line_and_leaves_nothing(asked: Project, tmp_path: Path) -> None:
+    project = asked.copy_to(tmp_path, without=["data"])
     assert [of for of in failing_calls(project, stages_of(project), 20, seed=0) if of[2]] == []
 
 

@@ -1,13 +1,10 @@
 """What MLflow has missed is sent later: all of it, in order, once."""
 
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +17,11 @@ from pipeline.tracking.live_run import LiveRun
 from pipeline.tracking.provenance import Training
 from pipeline.tracking.run import create_run
 from pipeline.tracking.sending import Sender, send_left_behind
-from pipeline.tracking.store import connect, experiment_of
+from pipeline.tracking.store import connect
 from tests.sources import ROOT
+from tests.tracking.seen import epochs, history, journals, runs
 
 DEAD = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def training(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    for name in ("processed", "tasks", "model"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "file").write_text(name)
-    inputs = {name: tmp_path / name for name in ("processed", "tasks")}
-    return Training("demo", "pmtrec", 0, {"lr": 0.1}, inputs, tmp_path / "model")
-
-
-def epochs(run: LiveRun, first: int, last: int) -> None:
-    for number in range(first, last + 1):
-        run.log_epoch({"epoch": number, "valid/ndcg_at_20": number / 10, "train/loss": 1 / number})
-
-
-def runs() -> list[Any]:
-    client = connect()
-    return list(client.search_runs([experiment_of(client, "demo")], order_by=["attributes.start_time ASC"]))
-
-
-def history(run: Any) -> list[tuple[int, float]]:
-    return [(one.step, one.value) for one in connect().get_metric_history(run.info.run_id, "train/loss")]
-
-
-def journals(training: Training) -> list[Path]:
-    return sorted((training.model.parent / ".pmtrec/journal").glob("*"))
 
 
 def test_with_mlflow_there_nothing_stays_behind(training: Training) -> None:
@@ -268,74 +236,3 @@ def test_a_damaged_line_is_said_and_left_out(training: Training, caplog: pytest.
     path.write_bytes(content)
     assert [entry["number"] for entry in read_entries(path)] == [0, 2]
     assert "line 2 was damaged" in caplog.text
-
-
-@contextmanager
-def scripted(answer: str) -> Iterator[str]:
-    """The address of a server that does one thing with every connection."""
-    stop = threading.Event()
-
-    def serve(one: socket.socket) -> None:
-        with one:
-            one.settimeout(0.2)
-            try:
-                one.recv(65536)
-                if answer == "close":
-                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhal")
-                elif answer in ("hang", "drip"):
-                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" if answer == "drip" else b"")
-                    while not stop.wait(0.05):
-                        one.sendall(b" " if answer == "drip" else b"")
-                else:
-                    status, _, body = answer.partition(" ")
-                    one.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-            except OSError:
-                pass
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            while not stop.is_set():
-                try:
-                    one, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=serve, args=(one,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            stop.set()
-            server.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.mark.parametrize(
-    "answer", ["hang", "drip", "close", "500 oops", "503 later", "401 who", "200 <html>hello</html>", "200 {}"]
-)
-def test_no_server_holds_a_training(
-    training: Training, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: str
-) -> None:
-    monkeypatch.setattr(live_run, "_SECONDS_AT_AN_END", 0.6)
-    monkeypatch.setattr(live_run, "_SECONDS_OF_AN_EPOCH", 0.1)
-    monkeypatch.setattr(live_run, "_SECONDS_BETWEEN_CALLS", 0.0)
-    monkeypatch.setattr(live_run, "_SECONDS_BETWEEN_TRIES", 0.0)
-    monkeypatch.setattr(live_run, "_TIMES_ITS_LENGTH", 0.0)
-    import mlflow  # noqa: F401  # takes seconds, which are not the server's
-
-    with scripted(answer) as address:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        start = time.monotonic()
-        run = LiveRun(training)
-        epochs(run, 1, 5)
-        run.end("FINISHED")
-        assert time.monotonic() - start < 6, "0.6 s at each end, 0.1 s for each epoch, and what the machine takes"
-    warnings = [record.getMessage() for record in caplog.records]
-    assert len(warnings) == 1, warnings
-    assert "\n" not in warnings[0]
-    (journal,) = journals(training)
-    del run
-    assert [entry["what"] for entry in read_entries(journal)] == ["begun", *["epochs"] * 5, "ended"]
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert send_left_behind(connect()) == 1
-    assert [len(history(found)) for found in runs()] == [5]

@@ -14,6 +14,7 @@ from pipeline.artifacts import locked
 from pipeline.config.run_config import RunConfig
 from pipeline.config.search import before_search, search_name, stages_of, start_values, training_with
 from pipeline.data.storage import load_split, load_tasks
+from pipeline.errors import DivergedError
 from pipeline.integrity import check_folder, dvc_hash
 from pipeline.terminal.progress import bar
 from pipeline.terminal.screen import is_terminal
@@ -75,7 +76,7 @@ def search(data_folder: Path, storage: str, config: RunConfig, place: Place, *, 
             arguments["checkpoints"] = checkpoints
         try:
             LEARN[found["kind"]](data, split, seed, on_epoch, **arguments)
-        except Exception:  # one that was pruned or has diverged is over; one that was interrupted goes on
+        except (DivergedError, optuna.TrialPruned):  # it is over; one that was interrupted goes on
             checkpoints.remove()
             raise
         checkpoints.remove()

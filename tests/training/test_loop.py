@@ -17,7 +17,7 @@ from pipeline.training.components import Components, build
 from pipeline.training.device import pick_device
 from pipeline.training.epoch import Epoch
 from pipeline.training.learning import learn
-from pipeline.training.loop import _score, train_epochs
+from pipeline.training.loop import train_epochs
 from pipeline.training.task import Task
 from pipeline.training.validation import Validation
 from tests.combiners._rows import RULES
@@ -263,29 +263,6 @@ def test_a_device_that_is_not_there_is_refused_and_auto_finds_one() -> None:
         pick_device("cuda")
     assert str(refused.value) == "train.device: cuda is not available on this machine. Fix: use auto or cpu"
     assert pick_device("auto").type in ("cpu", "mps")
-
-
-def test_hard_negatives_are_the_tails_that_the_loss_ranks_high_and_not_the_long_ones() -> None:
-    """Item 1 is twice as long as item 0, but not in the direction of the user: cosines 1 and .6, inner products 1 and 1.2."""
-    links = relation("recommendation", "user", "item", [(0, 0), (0, 1)], 1, 2)
-    names: dict[str, Any] = {"encoder": ("mf", {}), "loss": ("sampled_softmax", {}), "rule": ("pmtrec", {})}
-    components = build(tasks_of([links]), 0, torch.device("cpu"), dim=2, **names)
-    with torch.no_grad():
-        components.encoder.get_parameter("weight").copy_(torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.2, 1.6]]))
-    scores = _score(components.encoder, components.tasks[0], torch.tensor([0, 0]), torch.tensor([0, 1]))
-    torch.testing.assert_close(scores, torch.tensor([1.0, 0.6]))
-
-
-def test_hard_negatives_are_scored_over_all_links_even_where_training_drops_some() -> None:
-    relations = two_relations()
-    names: dict[str, Any] = {"encoder": ("lightgcn", {"dropout": 0.5}), "loss": ("bpr", {}), "rule": ("pmtrec", {})}
-    components = build(tasks_of(relations), 0, torch.device("cpu"), dim=8, **names)
-    heads = tails = torch.arange(16)
-    components.encoder.train()
-    first, second = (_score(components.encoder, components.tasks[0], heads, tails) for _ in range(2))
-    whole = components.encoder.eval()()
-    assert torch.equal(first, second)
-    torch.testing.assert_close(first, (whole.users[heads] * whole.items[tails]).sum(dim=1).detach())
 
 
 @pytest.mark.parametrize("negatives", ["uniform", "popularity", "hard"])

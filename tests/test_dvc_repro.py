@@ -1,64 +1,18 @@
 """What ``dvc repro`` runs again after which change, in a copy of the project with short trainings."""
 
 import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.sources import ROOT
-
-
-class Clone:
-    """A committed copy of the project."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
-        for name in files.stdout.decode().splitlines():
-            if (ROOT / name).is_file() and name != "dvc.lock":
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                (root / name).write_bytes((ROOT / name).read_bytes())
-            elif (ROOT / name).is_dir():  # a link to a folder
-                shutil.copytree(ROOT / name, root / name)
-        self.change("  epochs: 200", "  epochs: 1")
-        self.change("- equal_weights\n", "")
-        self.change("- pmtrec_inverse\n- ials_attributes\n", "")
-        self.change("  method: ials_attributes  #", "  method: pmtrec  #")
-        author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-        for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "start"]):
-            subprocess.run(["git", *command], cwd=root, check=True)
-
-    def change(self, old: str, new: str, file: str = "params.yaml") -> None:
-        text = (self.root / file).read_text()
-        assert old in text
-        (self.root / file).write_text(text.replace(old, new, 1))
-
-    def dvc(self, *arguments: str, code: int = 0) -> str:
-        return self.run("dvc", *arguments, code=code)
-
-    def run(self, module: str, *arguments: str, code: int = 0) -> str:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        ours = {key: value for key, value in os.environ.items() if not key.startswith(("DVC", "MLFLOW"))}
-        command = [sys.executable, "-m", module, *arguments]
-        done = subprocess.run(command, cwd=self.root, env=ours | {"PATH": path}, capture_output=True, text=True, check=False)
-        output = done.stdout + done.stderr
-        assert done.returncode == code, output
-        return output
-
-    def repro(self) -> dict[str, list[str]]:
-        """The stages that ran, and those whose outputs came from the cache."""
-        output = self.dvc("repro")
-        cached = re.findall(r"Stage '([^']+)' is cached", output)
-        return {"ran": sorted(re.findall(r"Running stage '([^']+)'", output)), "cached": sorted(cached)}
+from tests.clone import Clone
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone(tmp_path_factory.mktemp("clone"))
+    return Clone.committed(tmp_path_factory.mktemp("clone"))
 
 
 def test_the_life_of_a_project(clone: Clone) -> None:
@@ -95,7 +49,7 @@ def test_the_life_of_a_project(clone: Clone) -> None:
 
 @pytest.mark.slow
 def test_a_second_seed_trains_that_seed_alone(tmp_path: Path) -> None:
-    clone = Clone(tmp_path)
+    clone = Clone.committed(tmp_path)
     clone.repro()
     clone.change("\n- 0\n", "\n- 0\n- 1\n")
     new_seed = [f"{stage}@demo-{m}-1" for stage in ("evaluate", "train") for m in ("pmtrec", "single_task")]
@@ -117,7 +71,7 @@ def test_a_second_seed_trains_that_seed_alone(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_edits_of_the_code(tmp_path: Path) -> None:
     """What they make stale, seen from DVC; tests/test_fingerprint.py sees it in seconds."""
-    clone = Clone(tmp_path)
+    clone = Clone.committed(tmp_path)
     clone.repro()
     after = {"check", "collect", "compare", "track"}
     rule = "pipeline/combiners/pmtrec.py"

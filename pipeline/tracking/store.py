@@ -23,7 +23,13 @@ _SECONDS_TO_CONNECT = 20.0
 _VIEW = "pmtrec"  # of the runs, which the deep link opens
 _COLUMNS = ["attributes.`Models`", "params.`method`", "params.`seed`"]
 _COLUMNS += [f"metrics.`{name}`" for name in ("best/valid_ndcg_at_20", "test/ndcg_at_20", "best/epoch", "cost/seconds")]
-
+_LEVELS = {
+    "alembic": logging.WARNING,
+    "mlflow.tracing": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,  # prints the traceback of what it raises too
+    "urllib3": logging.ERROR,
+}
+_BESIDE_THE_POINT = "(raised as a result of"  # SQLAlchemy, in front of what has happened
 
 _DESCRIPTION = """Trainings on {dataset}: the run `comparison` has the leader board; a run's model is the one of its best epoch.
 
@@ -42,8 +48,8 @@ def connect() -> "MlflowClient":
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with its password
     import mlflow  # takes seconds, so imported only when something is logged
 
-    for noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracing", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "urllib3" else logging.WARNING)
+    for noisy, level in _LEVELS.items():
+        logging.getLogger(noisy).setLevel(level)
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return _answering(mlflow.MlflowClient(uri))
     database = own_database()
@@ -95,5 +101,6 @@ def deep_link(server: str, experiment_id: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error message; those of MLflow can be very long."""
-    return without_secret((str(error) or type(error).__name__).splitlines()[0][:300]).rstrip(".")
+    """The first line of an error message that says what has happened; those of MLflow can be very long."""
+    lines = [line for line in str(error).splitlines() if not line.startswith(_BESIDE_THE_POINT)]
+    return without_secret((lines[0] if lines else type(error).__name__)[:300]).rstrip(".")

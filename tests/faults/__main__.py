@@ -1,4 +1,4 @@
-"""Faults at random, many of them; docs/reliability.md has what ``python -m tests.faults --kills 500 --faults 2000`` says."""
+"""Faults at random, many of them: ``python -m tests.faults --kills 500``; docs/explanation/reliability.md has what it says."""
 
 import argparse
 import logging
@@ -11,38 +11,66 @@ from pathlib import Path
 
 from pipeline.terminal.screen import say
 from pipeline.training.device import make_deterministic
+from tests.faults.dvc_kills import dvc_kills
 from tests.faults.failing_calls import failing_calls
 from tests.faults.flips import flips
 from tests.faults.kills import kills
+from tests.faults.machines import machines
+from tests.faults.pairs import pairs
 from tests.faults.stand import Stand
+from tests.faults.states import states
 from tests.project import Project
 
 Tried = Iterable[tuple[str, str, list[str]]]
+Kind = Callable[[Path, int, int], Tried]
+"""Takes an empty folder, how many faults and which; gives place, fault and what was wrong, for each."""
 
 
 def main() -> None:
     """Print what was survived, with denominators, and every loss."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("kills", "faults", "flips"):
-        parser.add_argument(f"--{name}", type=int, default=0)
+    for name in KINDS:
+        parser.add_argument(f"--{name}", type=int, default=0, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     make_deterministic(threads=1)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as scratch:
-        if args.kills:
-            (root := Path(scratch, "killed")).mkdir()
-            table("killed in", kills(Stand(root), args.kills, args.seed))
-        root, kept = Path(scratch, "project"), Path(scratch, "kept")
-        root.mkdir()
-        os.environ["DVC_ROOT"] = str(root)
-        project = Project.finished(root)
-        shutil.copytree(root, kept)
-        if args.faults:
-            table("failing call in", failing_calls(project, stages_of(project), args.faults, args.seed))
-        if args.flips:
-            table("damaged file of", flips(project, kept, args.flips, args.seed))
+    for name, (title, kind) in KINDS.items():
+        if n_faults := getattr(args, name.replace("-", "_")):
+            with tempfile.TemporaryDirectory() as scratch:
+                table(title, kind(Path(scratch).resolve(), n_faults, args.seed))
+
+
+def _on_stand(kind: Callable[[Stand, int, int], Tried]) -> Kind:
+    return lambda scratch, n_faults, seed: kind(Stand(scratch), n_faults, seed)
+
+
+def _of_calls(scratch: Path, n_faults: int, seed: int) -> Tried:
+    os.environ["DVC_ROOT"] = str(scratch)
+    project = Project.finished(scratch)
+    return failing_calls(project, stages_of(project), n_faults, seed)
+
+
+def _of_outputs(scratch: Path, n_faults: int, seed: int) -> Tried:
+    root, kept = scratch / "project", scratch / "kept"
+    root.mkdir()
+    os.environ["DVC_ROOT"] = str(root)
+    project = Project.finished(root)
+    shutil.copytree(root, kept)
+    return flips(project, kept, n_faults, seed)
+
+
+KINDS: dict[str, tuple[str, Kind]] = {
+    "kills": ("killed in", _on_stand(kills)),
+    "dvc-kills": ("killed", dvc_kills),
+    "pairs": ("two at once of", _on_stand(pairs)),
+    "machines": ("a machine without", machines),
+    "faults": ("failing call in", _of_calls),
+    "flips": ("damaged file of", _of_outputs),
+    "states": ("damaged", states),
+}
+"""Option -> title of its table, and what tries."""
 
 
 def stages_of(project: Project) -> dict[str, tuple[Callable[[], object], list[str]]]:

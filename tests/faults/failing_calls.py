@@ -68,7 +68,8 @@ def failing_calls(
     """
     draw = random.Random(seed)
     counts: dict[tuple[str, str], int] = {}
-    for _ in range(n_faults):
+    n_tried = 0
+    while n_tried < n_faults:
         stage, (work, outs) = draw.choice(list(stages.items()))
         module, name = draw.choice(_CALLS)
         if (stage, name) not in counts:
@@ -76,7 +77,8 @@ def failing_calls(
                 work()
             counts[stage, name] = counter.n_calls
         if not counts[stage, name]:
-            continue
+            continue  # nothing here that could fail
+        n_tried += 1
         number = errno.EACCES if name in _READS else draw.choice(_ERRORS)
         before = {out: content_of(project.root / out) for out in outs}
         wrong: list[str] = []

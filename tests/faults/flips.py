@@ -9,7 +9,7 @@ from pipeline.errors import PmtrecError
 from tests.faults.outputs import content_of
 from tests.project import Project
 
-__all__ = ["flips"]
+__all__ = ["damage", "flips"]
 
 Reader = Callable[[Project], object]
 
@@ -39,7 +39,7 @@ def flips(project: Project, scratch: Path, n_flips: int, seed: int) -> Iterator[
         reader, outs = readers[folder]
         before = {out: content_of(project.root / out) for out in outs}
         whole = file.read_bytes()
-        what = _damage(draw, file, whole)
+        what = damage(draw, file, whole)
         wrong = []
         try:
             reader(project)
@@ -57,7 +57,8 @@ def flips(project: Project, scratch: Path, n_flips: int, seed: int) -> Iterator[
         yield file.relative_to(project.root).as_posix(), what, wrong
 
 
-def _damage(draw: random.Random, file: Path, whole: bytes) -> str:
+def damage(draw: random.Random, file: Path, whole: bytes) -> str:
+    """Flip one bit of a file, or cut it; what was done."""
     content = bytearray(whole)
     if draw.random() < 0.2 or not content:  # a fifth of them
         length = draw.randrange(len(content) + 1)

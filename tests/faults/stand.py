@@ -1,6 +1,7 @@
 """A project on which faults are tried: each stage as a process of its own, whose outputs are known from an undisturbed run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from tests.faults.outputs import partial_outputs
 from tests.project import Project
 from tests.sources import ROOT
 
-__all__ = ["Stand", "Step"]
+__all__ = ["Apart", "Stand", "Step"]
 
+_ERRORS = re.compile(r"^pmtrec: error|^Traceback|^Fatal|Warning:|Exception ignored|\bERROR\b")
 METHODS = ("single_task", "equal_weights", "pmtrec")
 
 
@@ -38,14 +40,22 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Apart(Project):
-    """A project whose stages run as processes; the one that was started last may be disturbed."""
+    """A project whose stages run as processes; the one that was started last may be disturbed.
+
+    Attributes:
+        started: The processes.
+        within: A command that starts another, as on a machine that lacks something.
+        variables: More of the environment.
+    """
 
     started: list["subprocess.Popen[str]"] = field(default_factory=list)
+    within: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, stage: Callable[[list[str]], None], *names: str, **paths: str) -> None:
         options = [*names, *(part for name, path in paths.items() for part in (f"--{name}", path))]
-        command = [sys.executable, "-m", stage.__module__, *options]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.root)}
+        command = [*self.within, sys.executable, "-m", stage.__module__, *options]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.root)} | self.variables
         environment.pop("MLFLOW_TRACKING_URI", None)
         started = subprocess.Popen(
             command, cwd=self.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -101,32 +111,39 @@ class Stand:
 
     def redo(self, step: Step) -> "subprocess.Popen[str]":
         """Start a stage as DVC does, without its outputs."""
-        for out in step.outs:
-            shutil.rmtree(self.root / out, ignore_errors=True)
+        self.remove(step)
         step.run()
         return self.project.started[-1]
 
-    def wait(self, seconds: float = 60) -> tuple[int, str]:
-        """Exit code of what was started last, and the lines with which it ended if it failed."""
-        process = self.project.started[-1]
+    def remove(self, step: Step) -> None:
+        """What it would write."""
+        for out in step.outs:
+            shutil.rmtree(self.root / out, ignore_errors=True)
+
+    def wait(self, seconds: float = 60, of: "subprocess.Popen[str] | None" = None) -> tuple[int, str]:
+        """Exit code of a process, by default of what was started last, and what it said of errors."""
+        process = of or self.project.started[-1]
         try:
             said = process.communicate(timeout=seconds)[1]
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             return 1, "it hangs"
-        lines = [line for line in said.splitlines() if line.startswith(("pmtrec: error", "Traceback", "Fatal"))]
-        return process.returncode, "\n".join(lines) if process.returncode else ""
+        return process.returncode, "\n".join(line for line in said.splitlines() if _ERRORS.search(line))
 
     def sum_of(self, out: str) -> str | None:
         """Hash of an output; what depends on the clock, or names the hash of what does, has none."""
-        return None if out.startswith(("costs", "reports", "collected")) else dvc_hash(self.root / out)
+        folder = self.root / out
+        return None if out.startswith(("costs", "reports", "collected")) or not folder.is_dir() else dvc_hash(folder)
 
     def after(self, step: Step) -> list[str]:
         """What is wrong once the stage has run again: nothing, if nobody can see that it was ever disturbed."""
         self.redo(step)
         code, line = self.wait()
-        if code:
+        if code or line:
             return [f"the next run ended with {code}: {line}"]
-        changed = [out for out, before in step.sums.items() if before != self.sum_of(out)]
-        return [f"other bytes: {', '.join(changed)}"] if changed else partial_outputs(self.root)
+        return self.other_bytes(step) or partial_outputs(self.root)
+
+    def other_bytes(self, step: Step) -> list[str]:
+        """Outputs that are not what an undisturbed run gives."""
+        return [f"{out}: other bytes" for out, before in step.sums.items() if before != self.sum_of(out)]

@@ -1,0 +1,28 @@
+"""Two processes of one stage at once: one writes, the other says that it is busy, or comes after; both leave the same."""
+
+import random
+import time
+from collections.abc import Iterator
+
+from tests.faults.outputs import partial_outputs
+from tests.faults.stand import Stand
+
+__all__ = ["pairs"]
+
+_BUSY = 4
+
+
+def pairs(stand: Stand, n_pairs: int, seed: int) -> Iterator[tuple[str, str, list[str]]]:
+    """Stage, "both" and what was wrong, for each pair."""
+    draw = random.Random(seed)
+    for number in range(n_pairs):
+        step = stand.known[number % len(stand.known)]
+        stand.redo(step)
+        time.sleep(draw.uniform(0, 1))
+        step.run()
+        ends = [stand.wait(of=process) for process in stand.project.started[-2:]]
+        wrong = [f"ended with {code}: {line}" for code, line in ends if code not in {0, _BUSY}]
+        wrong += [f"said {line!r}" for code, line in ends if line and (not code or "\n" in line or "Fix: " not in line)]
+        if all(code for code, _ in ends):
+            wrong.append("neither has done it")
+        yield step.name, "both", [*wrong, *partial_outputs(stand.root), *stand.other_bytes(step), *stand.after(step)]

@@ -177,7 +177,7 @@ class _Params(_Kept):
         try:
             read_config(self.folder / "params.yaml")
         except PmtrecError as error:
-            return [f"said {str(error)!r}"] if "\n" in str(error) or "Fix: " not in str(error) else []
+            return [f"said {line!r}" for line in str(error).splitlines() if "Fix: " not in line]  # one line a problem
         return []
 
 

@@ -177,7 +177,8 @@ class _Params(_Kept):
         try:
             read_config(self.folder / "params.yaml")
         except PmtrecError as error:
-            return [f"said {line!r}" for line in str(error).splitlines() if "Fix: " not in line]  # one line a problem
+            lines = str(error).splitlines()  # one for each problem
+            return [f"said {line!r}" for line in lines if "Fix: " not in line and "more problems" not in line]
         return []
 
 

@@ -64,7 +64,7 @@ def inlined(function: _F) -> _F:
 
 
 def _compiled(function: _F, inline: Literal["never", "always"]) -> _F:
-    if numba is None:
+    if numba is None or _is_interpreted():
         return function
     made = numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline=inline)(function)
     return cast(_F, checked(made))
@@ -88,5 +88,14 @@ def _prefetch_call(_context: Any, rows: Any, row: Any) -> Any:
     return numba.void(rows, row), generate
 
 
-prefetch: Any = intrinsic(_prefetch_call) if numba is not None else None
-"""``prefetch(rows, i)``: prefetch row i; callable only in a compiled loop."""
+def _is_interpreted() -> bool:
+    """Whether NUMBA_DISABLE_JIT is set: loops run as Python, to be debugged, or for their lines to be counted."""
+    return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+
+
+def _no_prefetch(_rows: Any, _row: Any) -> None:
+    """In a loop that is not compiled."""
+
+
+prefetch: Any = _no_prefetch if numba is None or _is_interpreted() else intrinsic(_prefetch_call)
+"""``prefetch(rows, i)``: prefetch row i."""

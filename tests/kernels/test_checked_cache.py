@@ -12,6 +12,8 @@ from numba.core.dispatcher import Dispatcher
 from pipeline.kernels.checked_cache import _CheckedFile
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT is set")  # type: ignore[attr-defined]
+
 SOURCE = """
 from numba import njit
 from pipeline.kernels.checked_cache import checked

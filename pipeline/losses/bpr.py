@@ -54,4 +54,4 @@ class BPR(Loss):
             return None
         heads, tails, negatives = (examples[column].numpy() for column in self.needs)
         share = 1 / heads.size if self.reduction == "mean" else 1.0
-        return kernel.bpr(rows.numpy(), heads, tails, negatives, share, gradient.numpy())
+        return float(kernel.bpr(rows.numpy(), heads, tails, negatives, share, gradient.numpy()))

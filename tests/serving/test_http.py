@@ -140,16 +140,20 @@ def test_health_version_and_counts(port: int) -> None:
     assert ask(port, "GET", "/health") == (200, {"status": "ok"})
     _, version = ask(port, "GET", "/version")
     assert (version["dataset"], version["model"]) == ("demo", "pmtrec-demo/1")
+    assert ask(port, "POST", "/recommend", {"user_id": "user-0007"})[0] == 200
     _, text = ask(port, "GET", "/metrics")
     assert 'pmtrec_requests_total{path="/health",status="200"}' in text
     assert 'pmtrec_request_seconds_bucket{le="0.001",path="/recommend"}' in text
 
 
 def test_a_champion_that_is_another_is_served_without_a_restart(port: int, in_project: Path) -> None:
+    import mlflow
+
     from pipeline.tracking.completion import tracked
     from pipeline.tracking.registry import CHAMPION
 
     with tracked() as client:
+        mlflow.set_tracking_uri(client.tracking_uri)  # where MLflow itself looks the model up
         version = client.get_model_version_by_alias("pmtrec-demo", CHAMPION)
         other = client.create_model_version("pmtrec-demo", str(version.source), version.run_id, tags=dict(version.tags))
         client.set_registered_model_alias("pmtrec-demo", CHAMPION, other.version)

@@ -1,5 +1,6 @@
 """Two clones, or two projects, on one MLflow server: neither touches what is the other's."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,32 @@ from tests.project import Project
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('server')}/shared.db"
-
-
-@pytest.fixture(scope="module")
-def trained(server: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose runs are on the server."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose runs are on a server."""
     with pytest.MonkeyPatch.context() as patch:
         root = tmp_path_factory.mktemp("one")
-        patch.setenv("MLFLOW_TRACKING_URI", server)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/shared.db")
         patch.setenv("DVC_ROOT", str(root))
         return Project.finished(root)
+
+
+@pytest.fixture
+def server(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A server of its own for each test, since some change what is there."""
+    shutil.copy(finished.root / "shared.db", tmp_path)
+    address = f"sqlite:///{tmp_path}/shared.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    return address
+
+
+@pytest.fixture
+def trained(finished: Project, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """That project, on that server, as if it had been moved: a copy would be another."""
+    project = finished.copy_to(tmp_path / "one")
+    mark = project.root / ".pmtrec/checkout"
+    mark.write_text(f"{mark.read_text().split()[0]} {project.root}")
+    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    return project
 
 
 def clone_of(project: Project, root: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -53,8 +68,6 @@ def state(client: MlflowClient, mark: str) -> dict[str, Any]:
 def test_a_clone_with_other_cutoffs_leaves_the_runs_of_the_first_alone(
     server: str, trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    monkeypatch.setenv("DVC_ROOT", str(trained.root))
     if project:
         trained.change_params(**{"  project:  #": f"  project: {project}  #"})
     first, client = checkout(), MlflowClient(server)
@@ -64,7 +77,7 @@ def test_a_clone_with_other_cutoffs_leaves_the_runs_of_the_first_alone(
     before = state(client, first)
     assert {name for name, *_ in before.values()} >= {"comparison", "pmtrec seed 0", "single_task seed 0"}
 
-    clone = clone_of(trained, tmp_path, monkeypatch)
+    clone = clone_of(trained, tmp_path / "two", monkeypatch)
     second = checkout()
     assert first != second
     assert (owner() == project) if project else (owner() == second)
@@ -90,12 +103,9 @@ def test_a_clone_with_other_cutoffs_leaves_the_runs_of_the_first_alone(
 def test_a_clone_of_the_same_project_finds_what_is_the_same(
     server: str, trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    monkeypatch.setenv("DVC_ROOT", str(trained.root))
-    if "  project:  #" in (trained.root / "params.yaml").read_text():
-        trained.change_params(**{"  project:  #": "  project: shop  #"})
+    trained.change_params(**{"  project:  #": "  project: shop  #"})
     trained.track()
-    clone = clone_of(trained, tmp_path, monkeypatch)
+    clone = clone_of(trained, tmp_path / "two", monkeypatch)
     clone.track()
     assert state(MlflowClient(server), checkout()) == {}, "nothing is there twice"
 
@@ -103,8 +113,6 @@ def test_a_clone_of_the_same_project_finds_what_is_the_same(
 def test_the_champion_of_another_project_is_not_replaced_by_one_of_other_data(
     server: str, trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    monkeypatch.setenv("DVC_ROOT", str(trained.root))
     client = connect()
     now = champion_version(client, "demo")
     assert now

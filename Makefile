@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 export OMP_WAIT_POLICY := PASSIVE
 export THP_MEM_ALLOC_ENABLE := 1
 
-.PHONY: repro inspect test test-slow bench bench-scale docs lint ui lock install
+.PHONY: repro inspect test test-random test-slow coverage mutants sbom bench bench-scale docs lint ui lock install
 
 repro: install
 	@echo "== dvc repro: download, preprocess, train, evaluate, compare (see params.yaml)"
@@ -23,6 +23,26 @@ inspect: install
 test: install
 	@echo "== fast tests"
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# In an order that is drawn anew, and said so that it can be had again: make test-random SEED=...
+SEED ?= $(shell date +%s)
+test-random: install
+	@echo "== fast tests in random order, seed $(SEED)"
+	pytest -n 2 --dist loadfile -p randomly --randomly-seed=$(SEED)
+
+# Branches that the fast tests run, in their own processes too; then the compiled loops, run as Python.
+coverage: install
+	@echo "== coverage"
+	COVERAGE_FILE=.coverage.all pytest -n 2 --dist loadfile --cov --cov-report=
+	COVERAGE_FILE=.coverage.loops NUMBA_DISABLE_JIT=1 pytest -n 2 --cov --cov-report= -W ignore::RuntimeWarning -k "not finds_the_cache" \
+		tests/kernels tests/combiners tests/solvers tests/losses tests/optimizers tests/ranking tests/tasks
+	coverage combine --keep .coverage.all .coverage.loops
+	coverage report
+
+# Small changes to a copy of the code, and whether a test notices: an hour and a half.
+mutants: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .venv-mutmut mutmut==3.8.1
+	PYTHONPATH=.venv-mutmut python -m tests.mutants
 
 test-slow: install
 	@echo "== slow tests (minutes)"
@@ -49,6 +69,13 @@ bench-scale: install
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
+# What is installed, with versions and licences, as CycloneDX: dist/sbom.json.
+sbom: install
+	$(PYTHON) -m venv --clear .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	mkdir -p dist
+	.venv-sbom/bin/cyclonedx-py environment .venv --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
+
 # The site in docs/_build/index.html: warnings are errors, the search needs no server.
 docs: install
 	@echo "== building docs/_build/index.html"
@@ -66,8 +93,10 @@ lock: install
 	@echo "== writing requirements.lock from pyproject.toml"
 	pip-compile --quiet --strip-extras --extra dev --extra docs --extra index --all-build-deps --allow-unsafe --no-emit-find-links --no-emit-index-url \
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
-	@# Any build of the pinned torch will do, so the local version of a CPU build does not belong in the lock file.
-	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
+	@# Any build of torch will do, with what it brings for its chip: its version is pinned in pyproject.toml alone.
+	sed -i '/^torch==/d' requirements.lock
+	uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		--output-file requirements.lock requirements.lock
 
 install: $(BIN)/.installed
 
@@ -75,6 +104,7 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 	@echo "== creating the virtual environment .venv from requirements.lock (about a minute, once)"
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "pmtrec needs Python 3.11 or newer: make PYTHON=python3.11"'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@# All that pyproject.toml asks for is there now, but for torch.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable .
 	@touch $@

@@ -10,19 +10,21 @@ import pytest
 from tests.clone import Clone
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone.committed(tmp_path_factory.mktemp("clone"))
-
-
-def test_the_life_of_a_project(clone: Clone) -> None:
+def test_the_first_run_the_second_and_a_wrong_name(tmp_path: Path) -> None:
     """In one test, because each step leans on the one before and a first run takes half a minute."""
-    of = "demo-{}-0".format
-    first = clone.repro()
-    assert len(first["ran"]) == 1 + 3 + 2 * 2 + 4
-
+    clone = Clone.committed(tmp_path)
+    assert len(clone.repro()["ran"]) == 1 + 3 + 2 * 2 + 4
     assert clone.repro() == {"ran": ["check"], "cached": []}
+    assert clone.dvc("status").split() == ["check:", "always", "changed"]
+    clone.change("\n- pmtrec\n", "\n- pmtrek\n")
+    output = clone.dvc("repro", code=255)
+    assert "pmtrec: error: params.yaml: methods: there is no 'pmtrek'. Fix: write 'pmtrec'" in output
 
+
+@pytest.mark.slow
+def test_a_change_there_and_back_and_what_dvc_shows(tmp_path: Path) -> None:
+    clone, of = Clone.committed(tmp_path), "demo-{}-0".format
+    clone.repro()
     masked = "combiners: {pmtrec: {mask_absent: true}}\n"
     clone.change("custom: {}", masked + "custom: {}")
     only_that_rule = [f"{stage}@{of('pmtrec')}" for stage in ("evaluate", "train")]
@@ -36,15 +38,11 @@ def test_the_life_of_a_project(clone: Clone) -> None:
     assert {f"train@{of('pmtrec')}", f"evaluate@{of('pmtrec')}", "collect", "compare"} <= set(back["cached"])
 
     assert "demo.pmtrec" in clone.dvc("metrics", "show")
-    assert clone.dvc("status").split() == ["check:", "always", "changed"]
     clone.dvc("plots", "show", "-o", "dvc_plots")
     page = (clone.root / "dvc_plots/index.html").read_text()
     assert page.count("https://vega.github.io/schema/vega-lite/v5.json") == 3
     assert all(name in page for name in ("NDCG@20 on validation", "#2ca02c", '"method": "pmtrec"'))
     assert "DVC_METRIC" not in page
-    clone.change("\n- pmtrec\n", "\n- pmtrek\n")
-    output = clone.dvc("repro", code=255)
-    assert "pmtrec: error: params.yaml: methods: there is no 'pmtrek'. Fix: write 'pmtrec'" in output
 
 
 @pytest.mark.slow

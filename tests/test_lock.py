@@ -24,5 +24,7 @@ def test_all_that_the_project_asks_for_is_there_in_a_version_that_it_allows() ->
     asked = [*PROJECT["build-system"]["requires"], *PROJECT["project"]["dependencies"]]
     asked += [one for group in PROJECT["project"]["optional-dependencies"].values() for one in group]
     requirements = {canonicalize_name(Requirement(one).name): Requirement(one) for one in asked}
-    assert str(requirements.pop(canonicalize_name("torch")).specifier) == "==2.13.0", "any build of it, so that it has no checksum"
+    assert str(requirements.pop(canonicalize_name("torch")).specifier) == "==2.13.0", (
+        "any build of it, so that it has no checksum"
+    )
     assert {name: str(one) for name, one in requirements.items() if versions[name] not in one.specifier} == {}

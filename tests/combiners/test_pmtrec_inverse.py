@@ -199,6 +199,15 @@ def test_length_keep_mean_and_main() -> None:
     close(pmtrec_inverse(gradients, length="main", relax=0.5, **options).values, [[3 * halfway, 4 * halfway]])
 
 
+def test_length_main_is_of_each_row_and_scales_its_weights() -> None:
+    """Main's lengths are 3 and 6, those of the sums 5 and 10: both rows shrink to 3/5, and so do weights of one each."""
+    gradients = row_gradients([[[3.0, 0.0], [6.0, 0.0]], [[0.0, 4.0], [0.0, 8.0]]])
+    found = pmtrec_inverse(gradients, length="main", weights="uniform", focus="none")
+    close(found.values, [[9 / 5, 12 / 5], [18 / 5, 24 / 5]])
+    assert found.weights is not None
+    close(found.weights, [[3 / 5, 3 / 5], [3 / 5, 3 / 5]])
+
+
 def test_length_main_leaves_rows_without_the_main_task() -> None:
     gradients = row_gradients([[[0.0]], [[2.0]]], present=[[False], [True]])
     close(pmtrec_inverse(gradients, length="main").values, [[2.0]])

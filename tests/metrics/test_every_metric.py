@@ -61,6 +61,13 @@ def test_of_lists_by_hand(metric: str) -> None:
     torch.testing.assert_close(values, torch.tensor(OF_LISTS[metric], dtype=torch.float64))
 
 
+def test_novelty_of_what_one_or_nobody_has_had() -> None:
+    """An item without interactions counts as if it had one; so does one that has one."""
+    inputs = {"items": torch.tensor([[0], [1], [2]]), "popularity": torch.tensor([1, 0, 7])}
+    found = evaluate(plugins.load("metrics", "novelty"), inputs)
+    torch.testing.assert_close(found, torch.tensor([log2(8), log2(8), -log2(7 / 8)], dtype=torch.float64))
+
+
 def test_a_metric_that_needs_what_no_ranking_has_is_refused() -> None:
     def wrong(hits: torch.Tensor, weather: torch.Tensor) -> torch.Tensor:
         return hits

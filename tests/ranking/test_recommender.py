@@ -125,6 +125,20 @@ def test_similar_items_are_the_nearest_by_cosine() -> None:
     assert found["score"].tolist() == pytest.approx([2 / (4 + 0.01) ** 0.5])
 
 
+def test_similar_users_and_items_of_a_list_to_choose_from() -> None:
+    users = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    items = torch.tensor([[1.0, 0.0], [2.0, 0.1], [3.0, 1.0], [1.0, 3.0]])
+    nothing = ItemLists.of([interactions([])], 3, 4)
+    names = IdMap.of(["x", "y", "z"]), IdMap.of(["a", "b", "c", "d"])
+    model = Recommender(*names, scoring(users, items), nothing, Softmax(items))
+    found = model.similar_users(["y"])
+    assert sorted(found["similar_id"]) == ["x", "z"]
+    assert found["score"].tolist() == pytest.approx([1 / 2**0.5] * 2)
+    assert found["rank"].tolist() == [1, 2]
+    assert model.similar_items(["a"], only=["d", "c"])["similar_id"].tolist() == ["c", "d"]
+    assert model.similar_items(["a"], only=["d", "c"], exclude=["c"])["similar_id"].tolist() == ["d"]
+
+
 @pytest.mark.parametrize(("dtype", "close"), [("float32", 0.0), ("int8", 0.02)])
 def test_comes_back_from_disk_and_refuses_other_bytes(
     recommender: Recommender, tmp_path: Path, dtype: str, close: float

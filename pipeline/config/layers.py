@@ -20,6 +20,8 @@ from pipeline.errors import InputError, ParamsError
 
 __all__ = ["above_defaults", "defaults", "protocol", "read_tuned", "read_yaml", "said", "tuned_path", "write_tuned"]
 
+_MOST_VALUES, _MOST_BITS = 100_000, 64  # of a file
+
 _QUIET = ("preprocess", "train")  # sections in which null names nothing
 
 Content = dict[str, Any]
@@ -100,13 +102,32 @@ def read_yaml(path: Path) -> Any:
         ParamsError: If it is no YAML.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path)
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file. Fix: run from the folder that contains params.yaml") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder. Fix: run from the folder that contains params.yaml") from error
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, KeyError, IndexError, OverflowError, RecursionError) as error:  # 2023-02-30 is one
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        problem = getattr(error, "problem", None) or "not UTF-8 text"
+        what = "nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
+        problem = getattr(error, "problem", None) or ("not UTF-8 text" if isinstance(error, UnicodeError) else what)
         raise ParamsError(f"{place}: not valid YAML: {' '.join(problem.split())}. Fix: correct this line") from error
+    _refuse_vast(content, path)
+    return content
+
+
+def _refuse_vast(content: Any, path: Path) -> None:
+    """Aliases of aliases are a few lines that stand for more than any memory holds."""
+    waiting, n_seen = [content], 0
+    while waiting:
+        one = waiting.pop()
+        n_seen += 1
+        if n_seen > _MOST_VALUES:
+            raise ParamsError(f"{path}: more than {_MOST_VALUES:,} values, aliases counted. Fix: write fewer")
+        if isinstance(one, int) and one.bit_length() > _MOST_BITS:
+            raise ParamsError(f"{path}: an integer of more than {_MOST_BITS} bits. Fix: write a smaller one")
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)

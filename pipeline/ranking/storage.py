@@ -1,9 +1,11 @@
 """A recommender on disk: tensors in safetensors, names in JSON, checksums beside; no pickle."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -70,12 +72,12 @@ def load_recommender(folder: Path) -> Recommender:
     """Read what ``save_recommender`` wrote.
 
     Raises:
-        IntegrityError: If a file differs from what was written.
+        IntegrityError: If a file differs from what was written, or if it was made by somebody else, of parts that do not fit.
     """
     check_folder(folder)
     try:
         return _loaded(folder)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, SafetensorError) as error:
         problem = f"is no recommender of this version of pmtrec ({type(error).__name__}: {error})"
         raise IntegrityError(f"{folder}: {problem}. Fix: make the model anew") from error
 
@@ -86,6 +88,7 @@ def _loaded(folder: Path) -> Recommender:
     for name in [name.removesuffix(_SCALE) for name in tensors if name.endswith(_SCALE)]:
         tensors[name] = tensors[name].float() * tensors[name + _SCALE]
     ids = {kind: IdMap(pd.Index(of, dtype="str")) for kind, of in names["ids"].items()}
+    _refuse_what_does_not_fit(tensors, len(ids[USER]), len(ids[ITEM]))
     seen = ItemLists(tensors["seen_offsets"], tensors["seen_items"], len(ids[ITEM]))
     scoring = Scoring.of(tensors, seen, tensors["popularity"])
     links = [
@@ -102,6 +105,39 @@ def _loaded(folder: Path) -> Recommender:
     weights = {name.removeprefix("weights."): of for name, of in tensors.items() if name.startswith("weights.")}
     fold_in = fold_in_of(tensors, scoring.users, scoring.items)
     return Recommender(ids[USER], ids[ITEM], scoring, seen, fold_in, links, weights, names["about"], names["titles"])
+
+
+def _refuse_what_does_not_fit(tensors: Mapping[str, Tensor], n_users: int, n_items: int) -> None:
+    """A model may come from elsewhere: numbers of rows that do not exist would be read as memory.
+
+    Raises:
+        ValueError: If a tensor is not what its name says.
+    """
+    for name, n_rows in ((USER, n_users), (ITEM, n_items)):
+        table = tensors.get(name)
+        if table is not None and (table.dtype != torch.float32 or table.shape != (n_rows, table.shape[-1])):
+            raise ValueError(f"{name}: is no table of {n_rows} rows")
+    for name, of in tensors.items():
+        is_weight = name.startswith("weights.")  # NaN is a weight that there was none of
+        if of.is_floating_point() and not is_weight and not of.isfinite().all():
+            raise ValueError(f"{name}: holds numbers that are not finite")
+    if tensors["popularity"].dtype != torch.int64 or tensors["popularity"].shape != (n_items,):
+        raise ValueError(f"popularity: is not one number for each of {n_items} items")
+    lists = [("seen_offsets", "seen_items", n_users), (*HISTORY, n_users), (*WEIGHTS[:2], n_items)]
+    for offsets, items, n_lists in lists:
+        if offsets in tensors:
+            _refuse_lists(tensors[offsets], tensors[items], n_lists, n_items)
+    for name in (name for name in tensors if name.startswith("links.")):
+        if tensors[name].dtype != torch.int64 or tensors[name].ndim != 1 or (tensors[name] < 0).any():
+            raise ValueError(f"{name}: is no list of numbers")
+
+
+def _refuse_lists(offsets: Tensor, items: Tensor, n_lists: int, n_items: int) -> None:
+    is_right = offsets.dtype == items.dtype == torch.int64 and offsets.shape == (n_lists + 1,) and items.ndim == 1
+    if not is_right or offsets[0] != 0 or offsets[-1] != len(items) or (offsets.diff() < 0).any():
+        raise ValueError("lists of items do not end where the next ones begin")
+    if len(items) and not 0 <= int(items.min()) <= int(items.max()) < n_items:
+        raise ValueError("lists name items that there are none of")
 
 
 def _stored(name: str, table: Tensor, dtype: str) -> dict[str, Tensor]:

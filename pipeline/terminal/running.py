@@ -60,6 +60,9 @@ def run(main: Callable[[], object], *, with_parent: bool = True) -> NoReturn:
             place = error.filename or "a temporary file"
             print(f"pmtrec: error: {visible(str(place))}: {error.strerror}. Fix: {ROOM_OR_ACCESS}", file=sys.stderr)
             sys.exit(MachineError.exit_code)
+        if isinstance(error, MemoryError):  # of pyarrow and numpy too
+            print("pmtrec: error: does not fit into memory. Fix: take less data, or a larger machine", file=sys.stderr)
+            sys.exit(MachineError.exit_code)
         report = "Fix: set PMTREC_DEBUG=1, run again and report what it prints"
         print(visible(f"pmtrec: error: {type(error).__name__}: {error}: this is a bug in pmtrec. {report}"), file=sys.stderr)
         sys.exit(_OUR_BUG)

@@ -84,7 +84,12 @@ class Table(StrictModel):
     def _in_a_line(cls, separator: str) -> str:
         if "\n" in separator or "\r" in separator or '"' in separator:
             raise ValueError("a separator without line breaks or quotes")
-        return separator
+        return _readable(separator) if len(separator) == 1 else separator
+
+    @pydantic.field_validator("quote")
+    @classmethod
+    def _readable_quote(cls, quote: str | None) -> str | None:
+        return None if quote is None else _readable(quote)
 
     @pydantic.field_validator("encoding")
     @classmethod
@@ -253,6 +258,13 @@ class Titles(Table):
     def columns(self) -> dict[str, str | int | None]:
         """See the base class."""
         return {NODE_ID: self.id, TITLE: self.title}
+
+
+def _readable(sign: str) -> str:
+    """What the reader of text takes for a sign between or around fields."""
+    if not sign.isascii() or sign in "\0\r\n":
+        raise ValueError("one ASCII character, and no line break")
+    return sign
 
 
 class Description(StrictModel):

@@ -54,17 +54,17 @@ def _contains(path: Path, wanted: bytes, compression: str | None) -> bool:
 
 def _breaks(text: io.TextIOWrapper, where: str, layout: Layout) -> bool:
     for _ in range(layout.skip_rows):
-        text.readline()
+        _line(text, where, layout.skip_rows)
     lines: list[str] = []  # of the current row
 
     def kept() -> Iterator[str]:
-        for line in text:
+        while line := _line(text, where, row):
             lines.append(line)
             yield line
 
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(kept(), delimiter=layout.separator, quotechar=layout.quote, strict=True)
     row, found = layout.skip_rows + 1, False
+    reader = csv.reader(kept(), delimiter=layout.separator, quotechar=layout.quote, strict=True)
     try:
         for fields in reader:
             if len(lines) > 1:
@@ -77,3 +77,11 @@ def _breaks(text: io.TextIOWrapper, where: str, layout: Layout) -> bool:
     except csv.Error as error:
         raise InputError(Problem(where, row, "", "a quote is not closed, or is followed by text", _FIX)) from error
     return found
+
+
+def _line(text: io.TextIOWrapper, where: str, row: int) -> str:
+    """The next line; a small compressed file may hold one that fills the memory."""
+    line = text.readline(_LONGEST_FIELD + 1)
+    if len(line) > _LONGEST_FIELD:
+        raise InputError(Problem(where, row, "", f"a line of more than {_LONGEST_FIELD:,} characters", "correct the file"))
+    return line

@@ -38,6 +38,7 @@ _UNREAD = {
     b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
     b"Rar!": ("a rar archive", "unpack it"),
     b"\xd0\xcf\x11\xe0": ("an Excel table", f"{_WITH_PANDAS}: read_excel(file, dtype=str)"),
+    b"PARE": ("an encrypted Parquet file", "write it without encryption"),
     b"ARROW1": ("an Arrow file", f"{_WITH_PANDAS}: read_feather(file)"),
     b"ORC": ("an ORC file", f"{_WITH_PANDAS}: read_orc(file)"),
     b"SQLite format": ("a database", f"{_WITH_PANDAS}: read_sql(query, connection)"),
@@ -90,6 +91,8 @@ def _unread(start: bytes) -> tuple[str, str] | None:
     if first[:1] in (b"{", b"["):
         try:
             json.loads(first)
+        except RecursionError:  # brackets without end
+            return _JSON
         except ValueError:
             return _JSON if first in (b"{", b"[") else None
         return _JSON
@@ -146,6 +149,7 @@ def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
         else:
             column = column.cast(kind)  # 0.1 in float32 is 0.1, and no longer number
     try:
+        column.validate(full=True)  # text that is none would be found later, row by row
         column = column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(f"{where} {name}: is of type {column.type}. Fix: store it as text or numbers") from error
@@ -250,8 +254,9 @@ def _undecodable(path: Path, where: str, encoding: str, compression: str | None)
             more = bool(block)
             try:
                 row += decoder.decode(block, final=not more).count("\n")
-            except UnicodeDecodeError as error:
-                row += error.object[: error.start].count(newline)
+            except UnicodeError as error:
+                if isinstance(error, UnicodeDecodeError):  # else it is about the beginning, as a missing byte order mark
+                    row += error.object[: error.start].count(newline)
                 return InputError(f"{where}:{row}: is not {encoding} text. Fix: convert the file, or set its encoding")
     return None
 

@@ -25,7 +25,9 @@ test: install
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # In an order that is drawn anew, and said so that it can be had again: make test-random SEED=...
-SEED ?= $(shell date +%s)
+ifndef SEED
+SEED := $(shell date +%s)
+endif
 test-random: install
 	@echo "== fast tests in random order, seed $(SEED)"
 	pytest -n 2 --dist loadfile -p randomly --randomly-seed=$(SEED)
@@ -33,6 +35,8 @@ test-random: install
 # Branches that the fast tests run, in their own processes too; then the compiled loops, run as Python.
 coverage: install
 	@echo "== coverage"
+	coverage erase
+	rm -f .coverage.*
 	COVERAGE_FILE=.coverage.all pytest -n 2 --dist loadfile --cov --cov-report=
 	COVERAGE_FILE=.coverage.loops NUMBA_DISABLE_JIT=1 pytest -n 2 --cov --cov-report= -W ignore::RuntimeWarning -k "not finds_the_cache" \
 		tests/kernels tests/combiners tests/solvers tests/losses tests/optimizers tests/ranking tests/tasks

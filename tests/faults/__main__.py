@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -36,10 +37,12 @@ def main() -> None:
     make_deterministic(threads=1)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     logging.disable(logging.WARNING)
+    n_lost = 0
     for name, (title, kind) in KINDS.items():
         if n_faults := getattr(args, name.replace("-", "_")):
             with tempfile.TemporaryDirectory() as scratch:
-                table(title, kind(Path(scratch).resolve(), n_faults, args.seed))
+                n_lost += table(title, kind(Path(scratch).resolve(), n_faults, args.seed))
+    sys.exit(n_lost > 0)
 
 
 def _on_stand(kind: Callable[[Stand, int, int], Tried]) -> Kind:
@@ -85,8 +88,8 @@ def stages_of(project: Project) -> dict[str, tuple[Callable[[], object], list[st
     }
 
 
-def table(title: str, tried: Tried) -> None:
-    """A row for each stage, a column for each kind of fault, survived / tried; then the losses."""
+def table(title: str, tried: Tried) -> int:
+    """A row for each stage, a column for each kind of fault, survived / tried; each loss as it comes. How many there were."""
     all_of: dict[str, Counter[str]] = defaultdict(Counter)
     lost: dict[str, Counter[str]] = defaultdict(Counter)
     losses = []
@@ -104,6 +107,7 @@ def table(title: str, tried: Tried) -> None:
         say(f"| {row} | {' | '.join(cells)} |")
     n = sum(of.total() for of in all_of.values())
     say(f"\n{n - len(losses)} of {n} survived.\n")
+    return len(losses)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,10 @@ def flips(project: Project, scratch: Path, n_flips: int, seed: int) -> Iterator[
         whole = file.read_bytes()
         what = damage(draw, file, whole)
         wrong = []
+        is_refused = True
         try:
             reader(project)
+            is_refused = False
         except PmtrecError as error:
             if "\n" in str(error) or "Fix: " not in str(error):
                 wrong.append(f"said {str(error)!r}")
@@ -54,17 +56,17 @@ def flips(project: Project, scratch: Path, n_flips: int, seed: int) -> Iterator[
                 wrong.append(f"{out}: other bytes")
                 shutil.rmtree(project.root / out, ignore_errors=True)
                 shutil.copytree(scratch / out, project.root / out)
-        yield file.relative_to(project.root).as_posix(), what, wrong
+        yield file.relative_to(project.root).as_posix(), f"{what}-{'refused' if is_refused else 'unread'}", wrong
 
 
 def damage(draw: random.Random, file: Path, whole: bytes) -> str:
     """Flip one bit of a file, or cut it; what was done."""
     content = bytearray(whole)
     if draw.random() < 0.2 or not content:  # a fifth of them
-        length = draw.randrange(len(content) + 1)
+        length = draw.randrange(max(len(content), 1))
         file.write_bytes(content[:length])
-        return f"cut to {length} of {len(content)} bytes"
+        return "cut"
     place = draw.randrange(len(content))
     content[place] ^= 1 << draw.randrange(8)
     file.write_bytes(content)
-    return f"bit of byte {place}"
+    return "bit"

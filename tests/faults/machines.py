@@ -62,7 +62,7 @@ def _ended(stand: Stand, step: Step, *, may_fail: bool = True) -> list[str]:
     code, line = stand.wait()
     if code not in ({_OK, _MACHINE} if may_fail else {_OK}):
         return [f"ended with {code}: {line}"]
-    return [f"said {line!r}"] if line and (code == _OK or "\n" in line or "Fix: " not in line) else []
+    return stand.not_one_line(code, line)
 
 
 def _full(stand: Stand, step: Step, draw: random.Random) -> list[str]:
@@ -101,14 +101,14 @@ def _read_only(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
 
 
 def _no_home(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
-    with _with(stand, HOME="/nonexistent"):
+    with _with(stand, HOME="/dev/null/none"):
         return _ended(stand, step, may_fail=False)
 
 
 def _no_tmpdir(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
     """Nothing can be written where temporary files go; the project, a file system of its own, stays as it is."""
-    read_only = "for of in /tmp /var/tmp; do mount --rbind $of $of && mount -o remount,bind,ro $of; done"
-    with _within(stand, read_only), _with(stand, TMPDIR="/nonexistent"):
+    read_only = "set -e; for of in /tmp /var/tmp; do mount --rbind $of $of && mount -o remount,bind,ro $of; done"
+    with _within(stand, read_only), _with(stand, TMPDIR="/dev/null/none"):
         return _ended(stand, step)
 
 
@@ -118,7 +118,7 @@ def _no_shared_memory(stand: Stand, step: Step, _draw: random.Random) -> list[st
 
 
 def _clock_set_back(stand: Stand, step: Step, draw: random.Random) -> list[str]:
-    """By a day, in the middle of the stage, whose inputs are of a later time then."""
+    """What Python's `time` says, by a day, in the middle of the stage, whose inputs are of a later time then."""
     (folder := stand.root.parent / "clock").mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_CLOCK.format(after=draw.randrange(2000)))
     with _with(stand, PYTHONPATH=f"{folder}{os.pathsep}{ROOT}"):

@@ -22,7 +22,7 @@ def pairs(stand: Stand, n_pairs: int, seed: int) -> Iterator[tuple[str, str, lis
         step.run()
         ends = [stand.wait(of=process) for process in stand.project.started[-2:]]
         wrong = [f"ended with {code}: {line}" for code, line in ends if code not in {0, _BUSY}]
-        wrong += [f"said {line!r}" for code, line in ends if line and (not code or "\n" in line or "Fix: " not in line)]
+        wrong += [of for code, line in ends for of in stand.not_one_line(code, line)]
         if all(code for code, _ in ends):
             wrong.append("neither has done it")
         yield step.name, "both", [*wrong, *partial_outputs(stand.root), *stand.other_bytes(step), *stand.after(step)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.integrity import dvc_hash
+from pipeline.integrity import MANIFEST, dvc_hash
 from tests.faults.outputs import partial_outputs
 from tests.project import Project
 from tests.sources import ROOT
@@ -144,6 +144,13 @@ class Stand:
             return [f"the next run ended with {code}: {line}"]
         return self.other_bytes(step) or partial_outputs(self.root)
 
+    @staticmethod
+    def not_one_line(code: int, line: str) -> list[str]:
+        """An error says what is wrong in one line, with its mending; what has worked says nothing of the kind."""
+        is_right = ("Fix: " in line and "\n" not in line) if code else not line
+        return [] if is_right else [f"ended with {code}, and said {line!r}"]
+
     def other_bytes(self, step: Step) -> list[str]:
-        """Outputs that are not what an undisturbed run gives."""
-        return [f"{out}: other bytes" for out, before in step.sums.items() if before != self.sum_of(out)]
+        """Outputs that are not there, or not what an undisturbed run gives."""
+        missing = [f"{out}: is not there" for out in step.outs if not (self.root / out / MANIFEST).is_file()]
+        return missing or [f"{out}: other bytes" for out, before in step.sums.items() if before != self.sum_of(out)]

@@ -106,7 +106,7 @@ install: $(BIN)/.installed
 
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@echo "== creating the virtual environment .venv from requirements.lock (about a minute, once)"
-	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "pmtrec needs Python 3.11 or newer: make PYTHON=python3.11"'
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11, 5), "the lock file needs Python 3.11.5 or newer: make PYTHON=python3.11"'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@# All that pyproject.toml asks for is there now, but for torch.

@@ -1,4 +1,4 @@
-"""The lock file: the whole environment, each archive by its checksum; torch alone is pinned elsewhere."""
+"""The lock file: the whole environment, each archive by its checksum, but for torch and what its build brings."""
 
 import re
 import tomllib

@@ -43,7 +43,7 @@ coverage: install
 	coverage combine --keep .coverage.all .coverage.loops
 	coverage report
 
-# Small changes to a copy of the code, and whether a test notices: an hour and a half.
+# Small changes to a copy of the code, and whether a test notices. Takes long.
 mutants: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .venv-mutmut mutmut==3.8.1
 	PYTHONPATH=.venv-mutmut python -m tests.mutants

@@ -121,8 +121,8 @@ _E = TypeVar("_E", bound=PmtrecError)
 
 
 def joined(errors: Sequence[_E]) -> _E:
-    """Merge the problems of several errors into one error, of the class of the first."""
-    return type(errors[0])(*(problem for error in errors for problem in error.args))
+    """Merge the problems of several errors into one error, of the class of the first; what several say is said once."""
+    return type(errors[0])(*dict.fromkeys(problem for error in errors for problem in error.args))
 
 
 @contextmanager

@@ -1,11 +1,8 @@
 """What comes from elsewhere and means harm, or is only broken, is one line: never a traceback, a hang or memory without end."""
 
 import gzip
-import io
 import json
-import signal
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +28,6 @@ from pipeline.ranking.item_lists import ItemLists
 from pipeline.ranking.links import Links
 from pipeline.ranking.recommender import Recommender
 from pipeline.ranking.storage import load_recommender, save_recommender
-from pipeline.terminal import running
 from tests.toy import interactions, scoring
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -163,15 +159,3 @@ def test_signs_that_no_reader_takes(field: str, sign: str) -> None:
 def test_a_name_cannot_look_like_a_line_of_ours() -> None:
     error = InputError(Problem("log\npmtrec: error: forged", 1, "user\rx", "is wrong", "mend it"))
     assert str(error) == "log\\npmtrec: error: forged:1 user\\nx: is wrong. Fix: mend it"
-
-
-def test_out_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise pa.ArrowMemoryError("realloc of size 123 failed")
-
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
-    monkeypatch.setattr(sys, "stderr", said := io.StringIO())
-    with pytest.raises(SystemExit) as ended:
-        running.run(fail, with_parent=False)
-    assert ended.value.code == 3
-    assert said.getvalue() == "pmtrec: error: does not fit into memory. Fix: take less data, or a larger machine\n"

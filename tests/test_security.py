@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline.errors import InputError, ParamsError, PmtrecError
@@ -84,16 +85,23 @@ def test_a_name_cannot_steer_a_terminal(name: str, capsys: pytest.CaptureFixture
         assert shown.count(name) == 2, "brackets are no markup"
 
 
-def test_nor_in_the_line_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("clicks\x1b[2J.csv: what. Fix: how"), 2, "clicks\\x1b[2J.csv: what. Fix: how"),
+        (pa.ArrowMemoryError("realloc failed"), 3, "does not fit into memory. Fix: take less data, or a larger machine"),
+    ],
+)
+def test_nor_in_the_line_of_an_error(monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, line: str) -> None:
     def fail() -> None:
-        raise InputError("clicks\x1b[2J.csv: what. Fix: how")
+        raise error
 
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
     monkeypatch.setattr(sys, "stderr", said := io.StringIO())
     with pytest.raises(SystemExit) as ended:
         running.run(fail, with_parent=False)
-    assert ended.value.code == 2
-    assert said.getvalue() == "pmtrec: error: clicks\\x1b[2J.csv: what. Fix: how\n"
+    assert ended.value.code == code
+    assert said.getvalue() == f"pmtrec: error: {line}\n"
 
 
 SECRETS = [

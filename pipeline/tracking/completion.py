@@ -17,6 +17,7 @@ from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.secrets import without_secret
 from pipeline.tracking.deadline import Overdue
+from pipeline.tracking.own_database import is_made, is_whole, own_database
 from pipeline.tracking.packaging import save_packaged, served_code
 from pipeline.tracking.project import PROJECT, is_ours, owner
 from pipeline.tracking.provenance import Training
@@ -88,6 +89,8 @@ def tracked() -> Iterator["MlflowClient"]:
         raise
     except (Exception, Overdue) as error:
         remote = os.environ.get("MLFLOW_TRACKING_URI")
+        if not remote and is_made(own_database()) and not is_whole(own_database()):
+            raise MachineError(f"mlflow.db: is damaged ({first_line(error)}). Fix: pmtrec repair") from error
         fix = f"make sure that {without_secret(remote or 'mlflow.db')} is accessible, then run dvc repro; nothing is retrained"
         raise MachineError(f"mlflow: {first_line(error)}. Fix: {fix}") from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.artifacts import project_root
 
-__all__ = ["first_use", "is_made", "make", "own_database", "remove_damaged", "remove_half_made", "uri_of"]
+__all__ = ["first_use", "is_made", "is_whole", "make", "own_database", "remove_damaged", "remove_half_made", "uri_of"]
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def remove_half_made(database: Path) -> None:
 def remove_damaged(database: Path) -> Path | None:
     """Move a database aside whose pages are damaged; to where, or ``None`` if it is whole or not there."""
     with first_use():
-        if not is_made(database) or _is_whole(database):
+        if not is_made(database) or is_whole(database):
             return None
         return _moved(database, "damaged")
 
@@ -94,7 +94,8 @@ def _is_usable(database: Path) -> bool:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
-def _is_whole(database: Path) -> bool:
+def is_whole(database: Path) -> bool:
+    """Whether SQLite can read all of its pages."""
     try:
         with closing(sqlite3.connect(database, timeout=5)) as connection:
             return bool(connection.execute("PRAGMA integrity_check").fetchone() == ("ok",))

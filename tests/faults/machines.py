@@ -30,7 +30,7 @@ time.time, time.time_ns = set_back(time.time, 86_400), set_back(time.time_ns, 86
 
 
 def can_mount() -> bool:
-    """Whether this user may: only within a namespace of its own, so that nothing else sees it."""
+    """Whether this user may; tried in a namespace of its own."""
     command = ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
     return shutil.which("unshare") is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
 

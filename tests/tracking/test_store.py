@@ -6,7 +6,9 @@ from contextlib import closing
 import pytest
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking.own_database import make, own_database
+from pipeline.errors import MachineError
+from pipeline.tracking.completion import tracked
+from pipeline.tracking.own_database import make, own_database, remove_damaged
 from pipeline.tracking.store import connect, experiment_of, first_line
 
 
@@ -23,6 +25,16 @@ def test_a_database_error_prints_no_traceback(capfd: pytest.CaptureFixture[str])
     said = capfd.readouterr()
     assert said.out + said.err == ""
     assert first_line(caught.value) == "(sqlite3.OperationalError) no such table: runs"
+
+
+@pytest.mark.parametrize("length", [50, 5000, 300_000])
+def test_a_damaged_database_says_what_heals_it(length: int) -> None:
+    database = own_database()
+    make(database)
+    database.write_bytes(database.read_bytes()[:length])
+    with pytest.raises(MachineError, match=r"^mlflow\.db: is damaged \(.+\)\. Fix: pmtrec repair$"), tracked():
+        pass
+    assert remove_damaged(database), "which is what `pmtrec repair` does"
 
 
 def test_the_first_line_says_what_has_happened() -> None:

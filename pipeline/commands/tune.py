@@ -13,16 +13,16 @@ import optuna
 
 from pipeline.artifacts import locked
 from pipeline.commands._search import Found, Place, search
+from pipeline.commands._trials import trials_in
 from pipeline.config.layers import write_tuned
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import nested, refuse_vain, space_of
-from pipeline.errors import InputError, ParamsError, closest
+from pipeline.errors import ParamsError, closest
 from pipeline.secrets import without_secret
 from pipeline.terminal.progress import bar
 from pipeline.terminal.screen import say
 from pipeline.terminal.side_by_side import side_by_side
 from pipeline.tracking.nested_runs import log_search
-from pipeline.tracking.store import first_line
 
 __all__ = ["tune"]
 
@@ -41,17 +41,15 @@ def tune(methods: list[str], jobs: int, storage: str) -> None:
 
     Raises:
         ParamsError: If there is nothing to search, or params.yaml names what is searched.
-        InputError: If the database cannot be opened.
+        InputError: If there is no such database.
+        IntegrityError: If it is damaged.
+        MachineError: If it cannot be read or written.
     """
     config = read_config(PARAMS)
     if unknown := [name for name in methods if name not in config.method_sections]:
         raise ParamsError(f"tune: there is no method {unknown[0]!r}.{closest(unknown[0], list(config.method_sections))}")
-    try:
-        with locked(PARAMS, wait=True):  # two processes would each make its tables
-            optuna.storages.get_storage(storage)
-    except Exception as error:  # each kind of database has errors of its own
-        problem = first_line(error)
-        raise InputError(f"--storage: cannot be opened: {problem}. Fix: write sqlite:///tuning.db") from error
+    with trials_in(storage), locked(PARAMS, wait=True):  # two processes would each make its tables
+        optuna.storages.get_storage(storage)
     # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
     waits = {
         (dataset, method): (config.source(dataset) != dataset, len(config.lineage(method)))
@@ -75,7 +73,8 @@ def tune(methods: list[str], jobs: int, storage: str) -> None:
 
 
 def _search(storage: str, config: RunConfig, shown: bool, place: Place) -> list[Found]:
-    return search(DATA, storage, config, place, shown=shown)
+    with trials_in(storage):
+        return search(DATA, storage, config, place, shown=shown)
 
 
 def _keep(config: RunConfig, dataset: str, method: str, stages: list[Found]) -> str:

@@ -16,8 +16,9 @@ from pipeline.errors import MachineError, PmtrecError
 from pipeline.integrity import dvc_hash
 from pipeline.metric_names import VALIDATION_METRIC
 from pipeline.secrets import without_secret
+from pipeline.sqlite_file import is_whole
 from pipeline.tracking.deadline import Overdue
-from pipeline.tracking.own_database import is_made, is_whole, own_database
+from pipeline.tracking.own_database import is_made, own_database
 from pipeline.tracking.packaging import save_packaged, served_code
 from pipeline.tracking.project import PROJECT, is_ours, owner
 from pipeline.tracking.provenance import Training

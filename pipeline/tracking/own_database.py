@@ -1,6 +1,5 @@
 """The database of runs in the project folder, for who has no MLflow server."""
 
-import itertools
 import logging
 import os
 import sqlite3
@@ -12,8 +11,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pipeline.artifacts import project_root
+from pipeline.sqlite_file import is_whole, set_aside
 
-__all__ = ["first_use", "is_made", "is_whole", "make", "own_database", "remove_damaged", "remove_half_made", "uri_of"]
+__all__ = ["first_use", "is_made", "make", "own_database", "remove_damaged", "remove_half_made", "uri_of"]
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def remove_half_made(database: Path) -> None:
         return
     with first_use():
         if is_made(database) and not _is_usable(database):
-            aside = _moved(database, "half-made")
+            aside = set_aside(database, "half-made")
             what = "%s: only half of it was made, and it holds no run: moved to %s, and made anew"
             log.warning(what, database.name, aside.name)
 
@@ -74,35 +74,13 @@ def remove_damaged(database: Path) -> Path | None:
     with first_use():
         if not is_made(database) or is_whole(database):
             return None
-        return _moved(database, "damaged")
-
-
-def _moved(database: Path, why: str) -> Path:
-    """With what SQLite keeps beside it, from which it may be saved by hand."""
-    names = (f"{database.name}.{why}{number}" for number in itertools.chain([""], (f"-{n}" for n in itertools.count(2))))
-    aside = next(path for path in map(database.with_name, names) if not path.exists())
-    for suffix in ("-journal", "-wal", "-shm", ""):
-        beside = database.with_name(database.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
-    return aside
+        return set_aside(database, "damaged")
 
 
 def _is_usable(database: Path) -> bool:
     """In a process of its own: MLflow keeps a connection to what it has opened once."""
     code = f"from mlflow import MlflowClient; MlflowClient({uri_of(database)!r}).search_experiments(max_results=1)"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
-
-
-def is_whole(database: Path) -> bool:
-    """Whether SQLite can read all of its pages."""
-    try:
-        with closing(sqlite3.connect(database, timeout=5)) as connection:
-            return bool(connection.execute("PRAGMA integrity_check").fetchone() == ("ok",))
-    except sqlite3.OperationalError:  # another process is writing it
-        return True
-    except sqlite3.Error:
-        return False
 
 
 def _n_runs(database: Path) -> int:

@@ -18,7 +18,7 @@ from tests.faults.flips import flips
 from tests.faults.kills import kills
 from tests.faults.machines import machines
 from tests.faults.pairs import pairs
-from tests.faults.stand import Stand
+from tests.faults.rig import Rig
 from tests.faults.states import states
 from tests.project import Project
 
@@ -45,8 +45,8 @@ def main() -> None:
     sys.exit(n_lost > 0)
 
 
-def _on_stand(kind: Callable[[Stand, int, int], Tried]) -> Kind:
-    return lambda scratch, n_faults, seed: kind(Stand(scratch), n_faults, seed)
+def _on_rig(kind: Callable[[Rig, int, int], Tried]) -> Kind:
+    return lambda scratch, n_faults, seed: kind(Rig(scratch), n_faults, seed)
 
 
 def _of_calls(scratch: Path, n_faults: int, seed: int) -> Tried:
@@ -65,9 +65,9 @@ def _of_outputs(scratch: Path, n_faults: int, seed: int) -> Tried:
 
 
 KINDS: dict[str, tuple[str, Kind]] = {
-    "kills": ("killed in", _on_stand(kills)),
+    "kills": ("killed in", _on_rig(kills)),
     "dvc-kills": ("killed", dvc_kills),
-    "pairs": ("two at once of", _on_stand(pairs)),
+    "pairs": ("two at once of", _on_rig(pairs)),
     "machines": ("a machine without", machines),
     "faults": ("failing call in", _of_calls),
     "flips": ("damaged file of", _of_outputs),

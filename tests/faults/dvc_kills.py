@@ -20,7 +20,8 @@ from tests.faults.outputs import partial_outputs
 __all__ = ["dvc_kills"]
 
 _OUTS = ("data/processed", "data/tasks", "models", "results", "refits")  # what does not depend on the clock
-_ENDS_S, _ORPHANS_S = 20, 3
+_DVC_ENDS = 252  # of KeyboardInterrupt
+_ENDS_S, _ORPHANS_S = 20, 1
 # Ctrl-C reaches the group; sent SIGINT alone, dvc lets its stage end first, which is its own decision.
 _WAYS = [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, False), (signal.SIGINT, True)]
 
@@ -41,10 +42,15 @@ def dvc_kills(scratch: Path, n_kills: int, seed: int) -> Iterator[tuple[str, str
     clone.repro()
     length = time.monotonic() - start
     known, n_runs = _sums(clone.root), _statuses(clone.root).count("FINISHED")
-    for number in range(n_kills):
+    number = 0
+    while number < n_kills:
+        shutil.rmtree(scratch / f"{number}", ignore_errors=True)
         clone = _copy(before, scratch / f"{number}")  # of its own: MLflow remembers a database by its path
         how, to_group = draw.choice(_WAYS)
         wrong = _killed(clone, draw.uniform(0, length), how, to_group=to_group)
+        if wrong is None:  # it was over before
+            continue
+        number += 1
         wrong += partial_outputs(clone.root)
         ended, is_repaired = _ends_as_ever(clone)
         wrong += ended
@@ -63,8 +69,8 @@ def _copy(before: Path, root: Path) -> Clone:
     return Clone(root)
 
 
-def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool) -> list[str]:
-    """Start ``dvc repro``, send it a signal, and see whether everything of it ends."""
+def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool) -> list[str] | None:
+    """Start ``dvc repro``, send it a signal, and see whether everything of it ends; ``None`` if it was over before."""
     repro = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=clone.root,
@@ -74,6 +80,8 @@ def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool
         start_new_session=True,
     )
     time.sleep(seconds)
+    if repro.poll() is not None:
+        return None
     if to_group:
         os.killpg(repro.pid, how)
     else:
@@ -89,7 +97,8 @@ def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool
         time.sleep(0.1)
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
-    return [f"{len(orphans)} stage(s) go on"] if orphans else []
+    wrong = [f"{len(orphans)} stage(s) go on"] if orphans else []
+    return wrong if repro.returncode in (-how, 128 + how, _DVC_ENDS) else [*wrong, f"ended with {repro.returncode}"]
 
 
 def _at_work_in(root: Path) -> list[int]:

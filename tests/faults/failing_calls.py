@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.artifacts import NO_ROOM_OR_ACCESS
 from pipeline.errors import PmtrecError
-from tests.faults.outputs import content_of, partial_outputs
+from tests.faults.outputs import content_of, finished_runs, partial_outputs, running
 from tests.project import Project
 
 __all__ = ["failing_calls"]
@@ -81,6 +81,7 @@ def failing_calls(
         n_tried += 1
         number = errno.EACCES if name in _READS else draw.choice(_ERRORS)
         before = {out: content_of(project.root / out) for out in outs}
+        runs = finished_runs(project.root)
         wrong: list[str] = []
         with _failing(module, name, project.root, 1 + draw.randrange(counts[stage, name]), number):
             try:
@@ -93,11 +94,17 @@ def failing_calls(
                     wrong.append(f"{type(error).__name__}: {error}")
             except Exception as error:  # noqa: BLE001  # the very thing that is looked for
                 wrong.append(f"{type(error).__name__}: {error}")
-        wrong += partial_outputs(project.root)
+        wrong += partial_outputs(project.root, outs)
+        wrong += [
+            f"{out}: other bytes" for out, content in before.items() if content_of(project.root / out) not in ({}, content)
+        ]
         try:
             work()
         except PmtrecError as error:
             wrong.append(f"the next run: {error}")
         changed = [out for out, content in before.items() if content_of(project.root / out) != content]
         wrong += [f"{out}: other bytes afterwards" for out in changed]
+        if finished_runs(project.root) != runs:
+            wrong.append("MLflow: other runs than before")
+        wrong += running(project.root)
         yield stage, f"{name} {errno.errorcode[number]}", wrong

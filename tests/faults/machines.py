@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.outputs import partial_outputs
-from tests.faults.stand import Stand, Step
+from tests.faults.rig import Rig, Step
 from tests.sources import ROOT
 
 __all__ = ["can_mount", "machines"]
 
 _OK, _MACHINE = 0, 3
+_LEAST = 2**16  # bytes: of a stage that writes to the database alone
 _CLOCK = """
 import time
 from itertools import count
@@ -48,84 +49,83 @@ def machines(scratch: Path, n_tries: int, seed: int) -> Iterator[tuple[str, str,
     """
     with _mounted(scratch):
         (root := scratch / "project").mkdir()
-        stand, draw = Stand(root), random.Random(seed)
+        rig, draw = Rig(root), random.Random(seed)
         for number in range(n_tries):
-            step = stand.known[number % len(stand.known)]
+            step = rig.known[number % len(rig.known)]
             name = draw.choice(list(_LACKS))
-            stand.remove(step)
-            wrong = _LACKS[name](stand, step, draw)
-            yield step.name, name, [*wrong, *partial_outputs(root), *stand.after(step)]
+            rig.remove(step)
+            wrong = _LACKS[name](rig, step, draw)
+            yield step.name, name, [*wrong, *partial_outputs(root, step.outs), *rig.after(step)]
 
 
-def _ended(stand: Stand, step: Step, *, may_fail: bool = True) -> list[str]:
+def _ended(rig: Rig, step: Step, *, may_fail: bool = True) -> list[str]:
     step.run()
-    code, line = stand.wait()
+    code, line = rig.wait()
     if code not in ({_OK, _MACHINE} if may_fail else {_OK}):
         return [f"ended with {code}: {line}"]
-    return stand.not_one_line(code, line)
+    return rig.not_one_line(code, line)
 
 
-def _full(stand: Stand, step: Step, draw: random.Random) -> list[str]:
-    """From nothing left to all that the stage needs."""
-    free = os.statvfs(stand.root)
-    filler = stand.root.parent / "filler"
-    need = 2**20 if step.name.startswith("refit") else 2**18
-    left = draw.randrange(need // free.f_bsize) * free.f_bsize
+def _full(rig: Rig, step: Step, draw: random.Random) -> list[str]:
+    """From nothing left to almost all that the stage needs."""
+    free = os.statvfs(rig.root)
+    filler = rig.root.parent / "filler"
+    left = draw.randrange(max(step.size, _LEAST) // free.f_bsize) * free.f_bsize
     with filler.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize - left)
     try:
-        return _ended(stand, step)
+        return _ended(rig, step)
     finally:
         filler.unlink()
 
 
-def _no_inodes(stand: Stand, step: Step, draw: random.Random) -> list[str]:
-    folder = stand.root.parent / "many"
+def _no_inodes(rig: Rig, step: Step, draw: random.Random) -> list[str]:
+    folder = rig.root.parent / "many"
     folder.mkdir()
     try:
-        for number in range(os.statvfs(stand.root).f_favail - draw.randrange(12)):
+        for number in range(os.statvfs(rig.root).f_favail - draw.randrange(12)):
             (folder / str(number)).touch()
-        return _ended(stand, step)
+        return _ended(rig, step)
     finally:
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
 
 
-def _read_only(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
-    subprocess.run(["mount", "-o", "remount,ro", stand.root.parent], check=True)
+def _read_only(rig: Rig, step: Step, _draw: random.Random) -> list[str]:
+    subprocess.run(["mount", "-o", "remount,ro", rig.root.parent], check=True)
     try:
-        return _ended(stand, step)
+        return _ended(rig, step)
     finally:
-        subprocess.run(["mount", "-o", "remount,rw", stand.root.parent], check=True)
+        subprocess.run(["mount", "-o", "remount,rw", rig.root.parent], check=True)
 
 
-def _no_home(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
-    with _with(stand, HOME="/dev/null/none"):
-        return _ended(stand, step, may_fail=False)
+def _no_home(rig: Rig, step: Step, _draw: random.Random) -> list[str]:
+    with _with(rig, HOME="/dev/null/none"):
+        return _ended(rig, step, may_fail=False)
 
 
-def _no_tmpdir(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
+def _no_tmpdir(rig: Rig, step: Step, _draw: random.Random) -> list[str]:
     """Nothing can be written where temporary files go; the project, a file system of its own, stays as it is."""
     read_only = "set -e; for of in /tmp /var/tmp; do mount --rbind $of $of && mount -o remount,bind,ro $of; done"
-    with _within(stand, read_only), _with(stand, TMPDIR="/dev/null/none"):
-        return _ended(stand, step)
+    with _within(rig, read_only), _with(rig, TMPDIR="/dev/null/none"):
+        return _ended(rig, step)
 
 
-def _no_shared_memory(stand: Stand, step: Step, _draw: random.Random) -> list[str]:
-    with _within(stand, "mount -t tmpfs -o ro none /dev/shm"):
-        return _ended(stand, step)
+def _no_shared_memory(rig: Rig, step: Step, _draw: random.Random) -> list[str]:
+    with _within(rig, "mount -t tmpfs -o ro none /dev/shm"):
+        return _ended(rig, step)
 
 
-def _clock_set_back(stand: Stand, step: Step, draw: random.Random) -> list[str]:
+def _clock_set_back(rig: Rig, step: Step, draw: random.Random) -> list[str]:
     """What Python's `time` says, by a day, in the middle of the stage, whose inputs are of a later time then."""
-    (folder := stand.root.parent / "clock").mkdir(exist_ok=True)
+    (folder := rig.root.parent / "clock").mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_CLOCK.format(after=draw.randrange(2000)))
-    with _with(stand, PYTHONPATH=f"{folder}{os.pathsep}{ROOT}"):
-        return _ended(stand, step, may_fail=False)
+    with _with(rig, PYTHONPATH=f"{folder}{os.pathsep}{ROOT}"):
+        return _ended(rig, step, may_fail=False)
 
 
-_LACKS: dict[str, Callable[[Stand, Step, random.Random], list[str]]] = {
+_LACKS: dict[str, Callable[[Rig, Step, random.Random], list[str]]] = {
     "room": _full,
     "inodes": _no_inodes,
     "write_access": _read_only,
@@ -146,19 +146,19 @@ def _mounted(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _with(stand: Stand, **variables: str) -> Iterator[None]:
-    stand.project.variables.update(variables)
+def _with(rig: Rig, **variables: str) -> Iterator[None]:
+    rig.project.variables.update(variables)
     try:
         yield
     finally:
-        stand.project.variables.clear()
+        rig.project.variables.clear()
 
 
 @contextmanager
-def _within(stand: Stand, command: str) -> Iterator[None]:
+def _within(rig: Rig, command: str) -> Iterator[None]:
     """In a mount namespace of its own, after that command."""
-    stand.project.within.extend(["unshare", "-m", "sh", "-c", f'{command} && exec "$@"', "sh"])
+    rig.project.within.extend(["unshare", "-m", "sh", "-c", f'{command} && exec "$@"', "sh"])
     try:
         yield
     finally:
-        stand.project.within.clear()
+        rig.project.within.clear()

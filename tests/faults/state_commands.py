@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tests.faults.stand import Apart
+from tests.faults.rig import ProcessProject
 from tests.faults.state_files import State
 from tests.project import Project
 from tests.sources import ROOT
@@ -74,7 +74,7 @@ class RunDatabase(_Processes):
         return wrong
 
     def _tracked(self) -> list[str]:
-        project = Apart(self.folder, "demo")
+        project = ProcessProject(self.folder, "demo")
         project.track()
         return self._ended(project.started[-1])
 
@@ -95,7 +95,13 @@ class TrialDatabase(_Processes):
         return [self.folder / "tuning.db"]
 
     def wrong(self) -> list[str]:
-        return self._run("-m", "pipeline.commands.main", "tune")
+        wrong = self._run("-m", "pipeline.commands.main", "tune")
+        if self.code:  # as its line says
+            self.files()[0].rename(self.folder / "away")
+            wrong += self._run("-m", "pipeline.commands.main", "tune")
+        if self.code:
+            wrong.append(f"what should mend it ends with {self.code}")
+        return wrong
 
 
 class CompiledLoops(_Processes):

@@ -11,7 +11,7 @@ from tests.faults.flips import flips
 from tests.faults.kills import kills
 from tests.faults.machines import can_mount, machines
 from tests.faults.pairs import pairs
-from tests.faults.stand import Stand
+from tests.faults.rig import Rig
 from tests.faults.states import states
 from tests.project import Project
 
@@ -33,12 +33,12 @@ def test_damaged_state_is_refused_or_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_stages_leave_nothing_and_the_next_run_is_as_ever(tmp_path: Path) -> None:
-    assert [of for of in kills(Stand(tmp_path), 26, seed=0) if of[2]] == []
+    assert [of for of in kills(Rig(tmp_path), 26, seed=0) if of[2]] == []
 
 
 @pytest.mark.slow
 def test_two_at_once_leave_what_one_leaves(tmp_path: Path) -> None:
-    assert [of for of in pairs(Stand(tmp_path), 14, seed=0) if of[2]] == []
+    assert [of for of in pairs(Rig(tmp_path), 14, seed=0) if of[2]] == []
 
 
 @pytest.mark.slow

@@ -11,14 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.integrity import MANIFEST, dvc_hash
-from tests.faults.outputs import partial_outputs
+from tests.faults.outputs import finished_runs, partial_outputs, running
 from tests.project import Project
 from tests.sources import ROOT
 
-__all__ = ["Apart", "Stand", "Step"]
+__all__ = ["ProcessProject", "Rig", "Step"]
 
 _ERRORS = re.compile(r"^pmtrec: error|^Traceback|^Fatal|Warning:|Exception ignored|\bERROR\b")
 METHODS = ("single_task", "equal_weights", "pmtrec")
+_BLOCK = 512  # bytes
 
 
 @dataclass
@@ -30,16 +31,18 @@ class Step:
         outs: What DVC removes before it starts; relative to the project.
         run: Starts it.
         sums: Hash of each output of an undisturbed run; ``None`` for one that depends on the clock.
+        size: Of these outputs on disk, in bytes.
     """
 
     name: str
     outs: list[str]
     run: Callable[[], object]
     sums: dict[str, str | None] = field(default_factory=dict)
+    size: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Apart(Project):
+class ProcessProject(Project):
     """A project whose stages run as processes; the one that was started last may be disturbed.
 
     Attributes:
@@ -63,7 +66,7 @@ class Apart(Project):
         self.started.append(started)
 
 
-class Stand:
+class Rig:
     """A finished project, and its stages one by one.
 
     Args:
@@ -73,13 +76,16 @@ class Stand:
 
     def __init__(self, root: Path, epochs: int = 5) -> None:
         self.root = root
-        self.project = Apart.in_folder(root, epochs=epochs)
+        self.project = ProcessProject.in_folder(root, epochs=epochs)
         for step in self.steps():
             self.redo(step)
             assert self.wait() == (0, ""), step.name
         self.known = self.steps()
         for step in self.known:
             step.sums = {out: self.sum_of(out) for out in step.outs}
+            files = (path for out in step.outs for path in (root / out).rglob("*"))
+            step.size = sum(path.stat().st_blocks * _BLOCK for path in files)
+        self.runs = finished_runs(root)
 
     def steps(self) -> list[Step]:
         """All stages, in an order in which they can run."""
@@ -142,7 +148,10 @@ class Stand:
         code, line = self.wait()
         if code or line:
             return [f"the next run ended with {code}: {line}"]
-        return self.other_bytes(step) or partial_outputs(self.root)
+        wrong = self.other_bytes(step) or partial_outputs(self.root)
+        if finished_runs(self.root) != self.runs:
+            wrong.append("MLflow: other runs than before")
+        return [*wrong, *running(self.root)]
 
     @staticmethod
     def not_one_line(code: int, line: str) -> list[str]:

@@ -28,6 +28,7 @@ def kills(rig: Rig, n_kills: int, seed: int) -> Iterator[tuple[str, str, list[st
         process = rig.redo(step)
         time.sleep(draw.uniform(0, lengths[step.name]))
         if process.poll() is not None:  # it was over before
+            rig.wait()
             continue
         number += 1
         process.send_signal(how)

@@ -36,6 +36,7 @@ NEUTRAL = (
     "pipeline.ranking.storage",
     "pipeline.reports",
     "pipeline.secrets",
+    "pipeline.sqlite_file",
     "pipeline.terminal",
     "pipeline.tracking",
     "stages._stage",

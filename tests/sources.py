@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("artifacts", "dvc_lock", "fingerprint", "kernels", "plugins", "search_space"),
     ("integrity", "memory"),
-    ("errors", "metric_names", "processes", "secrets", "seeding", "states", "strict_model"),
+    ("errors", "metric_names", "processes", "secrets", "seeding", "sqlite_file", "states", "strict_model"),
 )
 
 

@@ -74,7 +74,7 @@ def functions(tree: ast.Module) -> list[ast.FunctionDef]:
 
 # What may be loaded without being counted, file by file: nothing else.
 UNCOUNTED = re.compile(
-    r"pipeline/(config|inspection|reports|terminal|tracking)/.*|pipeline/(errors|fingerprint|processes|secrets)\.py|stages/_stage\.py|pipeline/ranking/(explanation|likeness|links|query|questions|recommender|storage)\.py"
+    r"pipeline/(config|inspection|reports|terminal|tracking)/.*|pipeline/(errors|fingerprint|processes|secrets|sqlite_file)\.py|stages/_stage\.py|pipeline/ranking/(explanation|likeness|links|query|questions|recommender|storage)\.py"
 )
 
 

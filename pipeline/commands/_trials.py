@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
+from optuna.storages import get_storage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -13,7 +14,16 @@ from pipeline.secrets import without_secret
 from pipeline.sqlite_file import is_whole
 from pipeline.tracking.store import first_line
 
-__all__ = ["trials_in"]
+__all__ = ["open_trials", "trials_in"]
+
+
+def open_trials(storage: str) -> None:
+    """Make the tables of the trials, where they are not there; the errors are those of ``trials_in``."""
+    with trials_in(storage):
+        try:
+            get_storage(storage)
+        except ValueError as error:  # of an address that Optuna knows and does not take any more
+            raise ArgumentError(str(error)) from error
 
 
 @contextmanager

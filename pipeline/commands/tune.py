@@ -9,11 +9,9 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-import optuna
-
 from pipeline.artifacts import locked
 from pipeline.commands._search import Found, Place, search
-from pipeline.commands._trials import trials_in
+from pipeline.commands._trials import open_trials, trials_in
 from pipeline.config.layers import write_tuned
 from pipeline.config.run_config import RunConfig, read_config
 from pipeline.config.search import nested, refuse_vain, space_of
@@ -48,8 +46,8 @@ def tune(methods: list[str], jobs: int, storage: str) -> None:
     config = read_config(PARAMS)
     if unknown := [name for name in methods if name not in config.method_sections]:
         raise ParamsError(f"tune: there is no method {unknown[0]!r}.{closest(unknown[0], list(config.method_sections))}")
-    with trials_in(storage), locked(PARAMS, wait=True):  # two processes would each make its tables
-        optuna.storages.get_storage(storage)
+    with locked(PARAMS, wait=True):  # two processes would each make its tables
+        open_trials(storage)
     # A data set or method that is `like` another inherits what was found for the other, which therefore comes first.
     waits = {
         (dataset, method): (config.source(dataset) != dataset, len(config.lineage(method)))

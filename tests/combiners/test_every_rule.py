@@ -165,3 +165,11 @@ def test_state_is_saved(rule: str, options: dict[str, Any]) -> None:
     assert loose <= KEPT_BY_TORCHJD.get(rule, set())
     if before and rule not in STATE_OF_OPTIONS:
         assert any(not torch.equal(value, before.get(name, value + 1)) for name, value in combiner.state_dict().items())
+
+
+@every_rule
+def test_a_rule_that_has_not_begun_remembers_nothing_and_goes_on_from_it(rule: str, options: dict[str, Any]) -> None:
+    again = build(rule, **options)
+    again.remember(build(rule, **options).memory())
+    found, expected = again(random_rows(), step()).values, combine(rule, random_rows(), **options).values
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipeline import plugins
 from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.encoders.base import Embeddings, Encoder
+from pipeline.errors import InputError
 from pipeline.seeding import torch_generator
 from pipeline.training.components import Components, build
 from pipeline.training.epoch import Epoch
@@ -100,3 +101,23 @@ def test_some_rows_are_what_all_rows_say(name: str) -> None:
     encoder = plugins.load("encoders", name)(nodes, relations, 4, torch_generator(0)).eval()
     rows = torch.tensor([0, 3, nodes.n_rows - 1])
     torch.testing.assert_close(encoder.encode(rows), encoder().stacked[rows])
+
+
+def test_a_parameter_that_nothing_depends_on_has_no_gradient() -> None:
+    encoder = TwoTensors(NODES, 4)
+    encoder.register_parameter("unused", nn.Parameter(torch.zeros(3)))
+    found = encoder.gradients(rows := torch.tensor([3, 20]), encoder.encode(rows), torch.ones(2, 4))
+    assert len(list(found)) == 3
+
+
+def test_an_earlier_training_gives_the_rows_that_it_has() -> None:
+    encoder = TwoTensors(NODES, 4)
+    before = encoder.table.detach().clone()
+    users = torch.full((16, 4), 2.0)
+    users[3] = torch.nan
+    encoder.start_from({USER: users, "tag": torch.ones(5, 4)})
+    assert (encoder.table[:3] == 2).all()
+    assert torch.equal(encoder.table[3], before[3])
+    assert torch.equal(encoder.table[16:], before[16:])
+    with pytest.raises(InputError, match=r"embeddings of length 4 cannot begin at those of length 5\. Fix: train with dim 5"):
+        encoder.start_from({USER: torch.ones(16, 5)})

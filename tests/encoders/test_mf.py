@@ -1,9 +1,12 @@
+from typing import Any
+
 import pytest
 import torch
 
 from pipeline.data.relation import NodeTypes
 from pipeline.encoders._graph import Graph
 from pipeline.encoders.mf import MF
+from pipeline.kernels import compiling
 from pipeline.seeding import torch_generator
 from tests.toy import small_relations
 
@@ -49,3 +52,18 @@ def test_a_bias_moves_scores_and_gets_a_gradient_and_the_ones_of_the_users_do_no
 def test_fewer_than_no_layers_are_refused() -> None:
     with pytest.raises(ValueError, match="side_layers must be >= 0, found -1"):
         MF(NODES, [], 8, torch_generator(0), side_layers=-1)
+
+
+@pytest.mark.parametrize("options", [{}, {"item_bias": True}, {"side_layers": 2}], ids=str)
+def test_rows_and_their_gradients_are_those_of_the_whole(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    relations = small_relations()
+    encoder = MF(nodes := NodeTypes.of(relations), relations, 6, torch_generator(0), **options)
+    rows, gradient = torch.tensor([5, 0, nodes.n_rows - 1]), torch.randn(3, 6, generator=torch_generator(1))
+    (expected,) = torch.autograd.grad((encoder().stacked[rows] * gradient).sum(), encoder.weight)
+    encoded = encoder.encode(rows)
+    torch.testing.assert_close(encoded, encoder().stacked[rows])
+    ((parameter, index, of),) = encoder.gradients(rows, encoded, gradient)
+    found = torch.zeros_like(parameter).index_add_(0, index, of)
+    torch.testing.assert_close(found, expected)
+    monkeypatch.setattr(compiling, "numba", None)
+    torch.testing.assert_close(encoder.encode(rows), encoded)

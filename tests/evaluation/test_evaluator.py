@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.data.relation import ITEM, USER, SideTable
 from pipeline.data.split import Split
 from pipeline.errors import InputError
 from pipeline.evaluation.evaluation import evaluate_model
@@ -14,7 +15,7 @@ from pipeline.metrics.recall import recall
 from pipeline.ranking.item_lists import ItemLists
 from pipeline.ranking.scoring import NO_ITEM, plain_top_k
 from pipeline.ranking.top_k import top_k
-from tests.toy import interactions, scoring
+from tests.toy import interactions, relation, scoring
 
 NONE = interactions([])
 
@@ -136,3 +137,19 @@ def test_a_metric_of_the_whole_ranking_has_no_values_per_user_and_what_no_metric
     values, wholes = metric_values(ranking, {"coverage": coverage, "recall": recall}, [1], others)
     assert wholes == {"coverage@1": 1 / 4}
     assert values.to_dict("list") == {"user": [0, 1], "recall@1": [1.0, 0.0]}
+
+
+def test_nobody_to_whom_anything_is_relevant_has_no_hit() -> None:
+    nothing = ItemLists.of([NONE], 2, 4)
+    assert not find_hits(torch.tensor([[0, 1], [2, NO_ITEM]]), torch.tensor([0, 1]), nothing).any()
+
+
+def test_attributes_are_of_side_tables_that_link_items_with_what_is_neither_item_nor_user() -> None:
+    split = Split(interactions([(0, 0)]), NONE, interactions([(0, 1)]), 1, 3)
+    tables = {USER: torch.ones(1, 1), ITEM: torch.tensor([[0.0], [3.0], [2.0]])}
+    one, other = (relation("genre", ITEM, "genre", pairs, 3, 2) for pairs in ([(1, 0), (2, 0)], [(1, 0), (2, 1)]))
+    social, similar = relation("social", USER, USER, [], 1, 1), relation("similar", ITEM, ITEM, [(1, 2)], 3, 3)
+    for genre, expected in ((one, 0.0), (other, 1.0)):
+        sides = {name: SideTable(links, None) for name, links in (("genre", genre), ("social", social), ("similar", similar))}
+        found = evaluate_model(tables, split, lambda sides=sides: sides, metrics=["diversity"], cutoffs=[2])  # type: ignore[misc]
+        assert found.metrics["diversity@2"] == pytest.approx(expected)

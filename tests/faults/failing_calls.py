@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from pipeline.artifacts import NO_ROOM_OR_ACCESS
 from pipeline.errors import PmtrecError
@@ -53,6 +54,13 @@ def _failing(module: ModuleType, name: str, root: Path, fail_at: int, number: in
         yield counter
     finally:
         setattr(module, name, before)
+
+
+@contextmanager
+def _in_another_process() -> Iterator[None]:
+    """As the next run is: that of the fault is gone, and what it has left open in MLflow is nobody's."""
+    with patch("pipeline.tracking.run.is_gone", return_value=True):
+        yield
 
 
 def failing_calls(
@@ -99,7 +107,8 @@ def failing_calls(
             f"{out}: other bytes" for out, content in before.items() if content_of(project.root / out) not in ({}, content)
         ]
         try:
-            work()
+            with _in_another_process():
+                work()
         except PmtrecError as error:
             wrong.append(f"the next run: {error}")
         changed = [out for out, content in before.items() if content_of(project.root / out) != content]

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from pipeline.combiners.base import weighted_sum
 from pipeline.data.examples import HEADS, NEGATIVES, TAILS
 from pipeline.data.relation import ITEM, USER, NodeTypes
 from pipeline.kernels import compiling
 from pipeline.kernels.best_unseen import best_unseen
+from pipeline.kernels.bpr import bpr
+from pipeline.kernels.rows import gather
 from pipeline.kernels.ties import tie_key
 from pipeline.optimizers.adam import Adam
 from pipeline.tasks._triplets import TripletSampler
@@ -71,8 +74,8 @@ def test_adam_is_the_reference(dtype: torch.dtype, tolerance: float) -> None:
     theirs = ours.clone()
     compiled, plain = (Adam(table, lr=0.1, weight_decay=0.3) for table in (ours, theirs))
     for _ in range(10):
-        rows = torch.randperm(20, generator=generator)[:6]
-        gradients = torch.randn(6, 7, generator=generator, dtype=dtype)
+        rows = torch.randperm(20, generator=generator)[:15]
+        gradients = torch.randn(15, 7, generator=generator, dtype=dtype)
         compiled.step(rows, gradients)
         with pytest.MonkeyPatch.context() as patch:
             reference(patch)
@@ -157,3 +160,29 @@ def test_a_process_that_compiles_and_one_that_finds_the_cache_give_the_same_bits
     first, again = (subprocess.run(command, env=environment, check=True, capture_output=True, text=True) for _ in range(2))
     assert any(tmp_path.rglob("*.nbc"))
     assert first.stdout == again.stdout
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISION)
+def test_bpr_of_a_long_batch_is_autograd(dtype: torch.dtype, tolerance: float) -> None:
+    """Longer than what is fetched ahead; rows come several times."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(12, 5, generator=generator, dtype=dtype)
+    heads, tails, negatives = torch.randint(0, 12, (3, 40), generator=generator)
+    gradient = torch.zeros_like(rows)
+    found = bpr(rows.numpy(), heads.numpy(), tails.numpy(), negatives.numpy(), 1 / 40, gradient.numpy())
+    leaf = rows.clone().requires_grad_()
+    expected = -functional.logsigmoid((leaf[heads] * (leaf[tails] - leaf[negatives])).sum(dim=1)).mean()
+    expected.backward()  # type: ignore[no-untyped-call]
+    assert found == pytest.approx(expected.item(), rel=tolerance)
+    torch.testing.assert_close(gradient, leaf.grad, rtol=tolerance, atol=tolerance)
+
+
+def test_bpr_of_a_margin_that_is_not_finite_is_nan() -> None:
+    rows = np.array([[1.0], [np.inf], [0.0]])
+    assert np.isnan(bpr(rows, np.array([0]), np.array([1]), np.array([2]), 1.0, np.zeros_like(rows)))
+
+
+def test_rows_are_gathered() -> None:
+    table, rows = np.arange(60.0).reshape(20, 3), np.arange(20)[::-1].copy()
+    gather(table, rows, out := np.zeros_like(table))
+    assert (out == table[rows]).all()

@@ -1,5 +1,6 @@
 """Against the formula, candidate by candidate; and that the correction makes it an estimate of the full softmax."""
 
+from dataclasses import replace
 from math import exp, log
 from typing import Any
 
@@ -156,3 +157,8 @@ def test_weights_of_pairs_count_in_how_often_a_tail_is_expected() -> None:
         array.flags.writeable = False  # as those that come from a Parquet file
     share = SampledSoftmax(tasks_of([weighted])[0], NODES, 2, True, in_batch=True).share
     assert share.tolist() == [0.0, 0.0, 0.0, 1 / 8, 5 / 8, 2 / 8, 0.0]
+
+
+def test_a_task_without_pairs_is_refused() -> None:
+    with pytest.raises(ValueError, match="recommendation: has no pairs to rank"):
+        SampledSoftmax(replace(TASK, relation=None), NODES, 2, True)

@@ -10,9 +10,9 @@ import torch
 from pipeline import plugins
 from pipeline.combiners.base import Combiner
 from pipeline.data.relation import ITEM, USER
-from pipeline.errors import DivergedError
+from pipeline.errors import DivergedError, InputError
 from pipeline.kernels import compiling
-from pipeline.solvers.base import Machine
+from pipeline.solvers.base import Machine, Solver
 from pipeline.solvers.ials import IALS
 from pipeline.training.learning import learn_exactly
 from pipeline.training.sweeps import train_sweeps
@@ -197,3 +197,34 @@ def test_pairs_of_users_and_items_in_another_task_do_not_count_twice() -> None:
     tasks = random_tasks()[:1]
     again = [*tasks, *tasks_of([relation("rating", USER, ITEM, [(0, 0)], 9, 7)])]
     assert list(IALS(again, 0, DOUBLE).tasks) == ["recommendation"]
+
+
+def test_an_earlier_training_gives_the_rows_that_it_has() -> None:
+    solver = IALS(random_tasks(), 0, DOUBLE, **OPTIONS)
+    before, dim = solver.of(USER).clone(), solver.table.shape[1]
+    users = torch.full((9, dim), 2.0, dtype=torch.float64)
+    users[3] = torch.nan
+    solver.start_from({USER: users, "something else": torch.ones(5, dim)})
+    assert (solver.of(USER)[:3] == 2).all()
+    assert torch.equal(solver.of(USER)[3], before[3])
+    with pytest.raises(InputError, match=r"cannot begin at those of length 3\. Fix: solve with dim 3"):
+        solver.start_from({USER: torch.ones(9, 3)})
+
+
+def test_a_solution_that_is_not_finite_is_refused() -> None:
+    solver = IALS(random_tasks(), 0, DOUBLE, **OPTIONS)
+    solver.of(ITEM).fill_(torch.inf)
+    with pytest.raises(DivergedError, match=r"training: user: the normal equations have no finite solution\. Fix: raise regul"):
+        solver.solve(USER, torch.ones(3, 9))
+
+
+def test_a_solver_that_says_nothing_of_histories_has_no_exact_way() -> None:
+    assert Solver.fold_in(IALS(random_tasks(), 0, DOUBLE, **OPTIONS)) is None
+
+
+def test_what_a_user_should_know_of_the_options_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    split, social = checkerboard()
+    options = {"dim": 4, "sweeps": 1, "item_attributes": True}
+    with caplog.at_level("INFO"):
+        learn_exactly(tasks_of([split.train_relation(), social]), split, 0, lambda _: None, solver=("ials", options))
+    assert "nothing describes a item: item_attributes predicts zeros" in caplog.text

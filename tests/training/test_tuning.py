@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,17 @@ def test_a_trial_that_sigterm_ends_is_done_again_at_its_place(tmp_path: Path) ->
     training = Training()
     assert len(grid_search(tmp_path, 2).run(training)) == 2
     assert training.seen[0] == {"train.lr": 0.01, "train.weight_decay": 1e-4}
+
+
+def test_a_trial_of_which_nobody_knows_who_began_it_is_given_up_after_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    searching = grid_search(tmp_path, 2)
+    searching.run(training := Training())
+    study = optuna.load_study(study_name="grid", storage=searching.storage)
+    left = study.ask()
+    monkeypatch.setattr("pipeline.training.tuning._AT_ONCE", timedelta(0))
+    assert len(grid_search(tmp_path, 3).run(training)) == 3
+    assert study.trials[left.number].state.name == "FAIL"

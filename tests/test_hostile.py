@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +21,8 @@ from pipeline.data.ids import IdMap
 from pipeline.data.raw.description import Table
 from pipeline.data.raw.layout import Layout
 from pipeline.data.raw.quotes import check_quotes
-from pipeline.data.raw.reading import _text, _unread
+from pipeline.data.raw.reading import _text, _unread, read_columns
+from pipeline.data.raw.remote import copy_to, listed
 from pipeline.data.relation import USER, Relation
 from pipeline.errors import InputError, IntegrityError, ParamsError, Problem
 from pipeline.integrity import MANIFEST, digest, files_of, write_json
@@ -30,6 +33,7 @@ from pipeline.ranking.recommender import Recommender
 from pipeline.ranking.storage import load_recommender, save_recommender
 from tests.toy import interactions, scoring
 
+LAYOUT = Layout(",", '"', True, "utf-8", 0)
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 9)
 )
@@ -128,11 +132,22 @@ def test_a_model_whose_parts_do_not_fit(model: Path, name: str, change: Callable
         load_recommender(model)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"ids": []}, {"ids": None}, {"about": [1]}, {"titles": "x"}, {"titles": {"a": 1}}, {"links": [[]]}, {"ids": {"user": 1}}],
+)
+def test_a_model_whose_names_are_none(model: Path, change: dict[str, object]) -> None:
+    write_json(model / "names.json", json.loads((model / "names.json").read_text()) | change)
+    rewritten(model)
+    with pytest.raises(IntegrityError, match="is no recommender of this version of pmtrec"):
+        load_recommender(model)
+
+
 def test_a_line_without_end_in_a_small_file(tmp_path: Path) -> None:
     path = tmp_path / "log.csv.gz"
     path.write_bytes(gzip.compress(b'user,item\n"u1",' + b"a" * 2**25))
     with pytest.raises(InputError, match=r"log:2: a line of more than 16,777,216 characters"):
-        check_quotes(path, "log", Layout(",", '"', True, "utf-8", 0), "gzip")
+        check_quotes(path, "log", LAYOUT, "gzip")
 
 
 def test_brackets_without_end_are_json() -> None:
@@ -147,6 +162,60 @@ def test_text_in_parquet_that_is_none(tmp_path: Path) -> None:
     pa.parquet.write_table(table, tmp_path / "log.parquet")
     with pytest.raises(InputError, match=r"log user: is of type string"):
         _text(pa.parquet.read_table(tmp_path / "log.parquet"), 0, "log")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parquet_of_which_the_end_was_changed_by_hand(tmp_path: Path, seed: int) -> None:
+    """The footer is what the reader believes; it has no checksum."""
+    path, draw = tmp_path / "log.parquet", np.random.default_rng(seed)
+    pa.parquet.write_table(pa.table({"user": ["a", "b"], "item": ["x", "y"]}), path)
+    whole = path.read_bytes()
+    for _ in range(300):
+        content = bytearray(whole)
+        for place in draw.integers(struct.unpack("<I", whole[-8:-4])[0], size=4):
+            content[-9 - place] = draw.integers(256)
+        path.write_bytes(content)
+        try:
+            read_columns(path, "log", {"user": "user"}, LAYOUT)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017  # many are still readable
+
+
+def test_parquet_is_read_by_column(tmp_path: Path) -> None:
+    """What nobody asks for may be larger than the memory, or of a kind that is not read."""
+    path, others = tmp_path / "log.parquet", {"a.b": ["1", "2"], "nested": [{"user": 1}, {"user": 2}]}
+    pa.parquet.write_table(pa.table({"user": ["a", "b"], **others, "item": ["x", "y"]}), path)
+    found = read_columns(path, "log", {"who": "user", "what": 4, "dotted": "a.b"}, LAYOUT)
+    assert found.to_dict("list") == {"who": ["a", "b"], "what": ["x", "y"], "dotted": ["1", "2"]}
+    with patch("pyarrow.parquet.ParquetFile.read", autospec=True, side_effect=pa.parquet.ParquetFile.read) as read:
+        read_columns(path, "log", {"who": "user"}, LAYOUT)
+    assert read.call_args.args[1] == ["user"]
+
+
+def test_parquet_whose_columns_have_one_name(tmp_path: Path) -> None:
+    columns = [pa.array([of]) for of in ("a", "b", "x")]
+    pa.parquet.write_table(pa.Table.from_arrays(columns, names=["user", "user", "item"]), path := tmp_path / "log.parquet")
+    assert read_columns(path, "log", {"who": 2, "what": "item"}, LAYOUT).to_dict("list") == {"who": ["b"], "what": ["x"]}
+    with pytest.raises(InputError, match="has 2 columns 'user'"):
+        read_columns(path, "log", {"who": "user"}, LAYOUT)
+
+
+def test_names_that_are_too_long_or_no_text(tmp_path: Path) -> None:
+    assert listed("x" * 6000) == ["x" * 6000]  # there is no such file: said by who opens it
+    with pytest.raises(InputError, match="there is no file in it"):
+        listed("x" * 6000 + "*")
+    Path(os.fsdecode(bytes(tmp_path) + b"/\xff.csv")).touch()
+    with pytest.raises(InputError, match=r"is not UTF-8\. Fix: rename that file"):
+        listed(str(tmp_path))
+
+
+@pytest.mark.parametrize("address", ["github://a/b.csv", "reference://a/b.csv", "dir://a/b.csv"])
+def test_an_address_that_lacks_what_its_protocol_needs_is_not_tried_again(
+    tmp_path: Path, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InputError, match="cannot be opened"):
+        copy_to(tmp_path / "log", address, None)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("field", ["quote", "separator"])

@@ -85,6 +85,10 @@ def load_recommender(folder: Path) -> Recommender:
 def _loaded(folder: Path) -> Recommender:
     tensors = load_file(folder / "tensors.safetensors")
     names = read_json(folder / "names.json")
+    if not all(isinstance(names[of], dict) for of in ("ids", "about", "titles")):
+        raise TypeError("names.json: ids, about and titles must be objects")
+    if not all(isinstance(title, str) for title in names["titles"].values()):
+        raise TypeError("names.json: titles must be texts")
     for name in [name.removesuffix(_SCALE) for name in tensors if name.endswith(_SCALE)]:
         tensors[name] = tensors[name].float() * tensors[name + _SCALE]
     ids = {kind: IdMap(pd.Index(of, dtype="str")) for kind, of in names["ids"].items()}

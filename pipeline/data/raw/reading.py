@@ -68,7 +68,8 @@ def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layou
     if unread := _unread(start):
         raise InputError(f"{where}: is {unread[0]}. Fix: {unread[1].format(where=where)}")
     parquet = start.startswith(_PARQUET)
-    table = _read_parquet(path, where) if parquet else _read_text(path, where, layout, _compression(start))
+    wanted = list(columns.values())
+    table = _read_parquet(path, where, wanted) if parquet else _read_text(path, where, layout, _compression(start))
     if table.num_rows == 0:
         raise InputError(f"{where}: has no rows. Fix: provide a file with at least one row")
     if not parquet and table.num_columns == 1 < len(columns):
@@ -77,9 +78,8 @@ def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layou
     rows: pd.Index[Any] = pd.RangeIndex(first_row, first_row + table.num_rows)
     if not parquet:
         table, rows = _without_empty_rows(table, rows, where)
-    found = {
-        ours: _text(table, _place(table, theirs, where, parquet or layout.header), where) for ours, theirs in columns.items()
-    }
+    places = range(len(wanted)) if parquet else [_place(table.column_names, of, where, layout.header) for of in wanted]
+    found = {ours: _text(table, place, where) for ours, place in zip(columns, places, strict=True)}
     return pd.DataFrame({ours: column.to_pandas().astype("str") for ours, column in found.items()}).set_axis(rows, axis="index")
 
 
@@ -115,9 +115,8 @@ def _without_empty_rows(table: pa.Table, rows: "pd.Index[Any]", where: str) -> "
     return table.filter(pa.array(filled)), rows[filled]
 
 
-def _place(table: pa.Table, wanted: str | int, where: str, named: bool) -> int:
-    """Index of a column in the table, counted from 0."""
-    names = table.column_names
+def _place(names: list[str], wanted: str | int, where: str, named: bool) -> int:
+    """Index of a column among those of a table, counted from 0."""
     if isinstance(wanted, int):
         if not 1 <= wanted <= len(names):
             raise InputError(f"{where}: has {len(names)} columns, but column {wanted} is requested. Fix: use 1 to {len(names)}")
@@ -129,8 +128,7 @@ def _place(table: pa.Table, wanted: str | int, where: str, named: bool) -> int:
         raise InputError(f"{where}: has {names.count(wanted)} columns {wanted!r}. Fix: {fix}")
     if wanted not in names:
         raise InputError(f"{where}: has no column {wanted!r}.{closest(wanted, names)}")
-    place: int = names.index(wanted)
-    return place
+    return names.index(wanted)
 
 
 def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
@@ -156,10 +154,19 @@ def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
     return pc.fill_null(column, "")
 
 
-def _read_parquet(path: Path, where: str) -> pa.Table:
+def _read_parquet(path: Path, where: str, wanted: list[str | int]) -> pa.Table:
+    """The wanted columns alone, in this order: others may be larger than the memory."""
     try:
-        return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read()
-    except (pa.ArrowInvalid, OSError) as error:
+        file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
+        names = file.schema_arrow.names
+        places = [_place(names, of, where, named=True) for of in wanted]
+        if len(set(names)) < len(names):  # by name, pyarrow would take all of one
+            return file.read().select(places)
+        chosen = [names[place] for place in places]
+        return file.read(chosen).select(chosen)
+    except MemoryError:  # one of Arrow's, too
+        raise
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise InputError(f"{where}: cannot be read as Parquet ({_first_line(error)}). Fix: export the file again") from error
 
 

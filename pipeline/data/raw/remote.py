@@ -53,20 +53,23 @@ def listed(address: str) -> list[str]:
     data but marks of the program that wrote them.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or one whose name is no text.
     """
     outer = local_path(address)
     if outer is None or "::" in address:
         return [address]
     place = anchored(outer)
-    if Path(place).is_dir():
+    if os.path.isdir(place):  # other than pathlib, it has an answer for a name that is too long
         found = [str(Path(place, name)) for name in files_of(Path(place)) if not _is_mark(Path(name))]
-    elif has_magic(place) and not Path(place).exists():
+    elif has_magic(place) and not os.path.exists(place):
         found = [path for path in glob(place, recursive=True) if Path(path).is_file()]
     else:
         return [address]
     if not found:
         raise InputError(f"{address}: there is no file in it. Fix: correct its path in params.yaml, or put files there")
+    for path in found:
+        if "\\udc" in ascii(path):  # how Python shows bytes of a name that are no text
+            raise InputError(f"{address}: {os.fsencode(path)!r} is not UTF-8. Fix: rename that file")
     return sorted(found)
 
 
@@ -122,7 +125,7 @@ def _copy(path: Path, address: str, checksum: str | None) -> None:
         raise InputError(f"{shown}: is a folder. Fix: use the path of a file") from error
     except PermissionError as error:
         raise MachineError(f"{shown}: permission denied. Fix: grant read permission") from error
-    except (ValueError, ImportError, KeyError) as error:
+    except (ValueError, ImportError, KeyError, TypeError, AttributeError) as error:  # the last two: a protocol needs more
         raise InputError(
             f"{shown}: cannot be opened: {_reason(error)}. Fix: correct the address, or install the package it needs"
         ) from error

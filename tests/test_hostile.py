@@ -24,7 +24,7 @@ from pipeline.data.raw.quotes import check_quotes
 from pipeline.data.raw.reading import _text, _unread, read_columns
 from pipeline.data.raw.remote import copy_to, listed
 from pipeline.data.relation import USER, Relation
-from pipeline.errors import InputError, IntegrityError, ParamsError, Problem
+from pipeline.errors import InputError, IntegrityError, MachineError, ParamsError, Problem
 from pipeline.integrity import MANIFEST, digest, files_of, write_json
 from pipeline.ranking.fold_in import Softmax
 from pipeline.ranking.item_lists import ItemLists
@@ -228,3 +228,16 @@ def test_signs_that_no_reader_takes(field: str, sign: str) -> None:
 def test_a_name_cannot_look_like_a_line_of_ours() -> None:
     error = InputError(Problem("log\npmtrec: error: forged", 1, "user\rx", "is wrong", "mend it"))
     assert str(error) == "log\\npmtrec: error: forged:1 user\\nx: is wrong. Fix: mend it"
+
+
+@pytest.mark.parametrize("compression", ["gzip", "bz2", "zstd"])
+def test_a_small_file_of_more_text_than_fits_is_refused_before_it_is_read(
+    tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    with pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), compression) as stream:
+        stream.write(b"user,item\n" * 2_000_000)
+    monkeypatch.setattr("pipeline.memory.free_memory", lambda: 2.0**24)
+    monkeypatch.setattr("pipeline.data.raw.reading.free_memory", lambda: 2.0**24)
+    with pytest.raises(MachineError, match=r"log: its text needs about 0\.0 GiB, and 0\.0 GiB are free\. Fix: split it"):
+        read_columns(path, "log", {"user": "user"}, LAYOUT)

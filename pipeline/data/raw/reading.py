@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow.parquet
 from pipeline.data.raw.layout import Layout
 from pipeline.data.raw.quotes import check_quotes
 from pipeline.errors import InputError, Problem, closest
+from pipeline.memory import free_memory, refuse_too_large
 
 __all__ = ["read_columns"]
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _WHOLE_LINE = "\x1f"  # the ASCII unit separator, which no field contains
 _LONGEST_ROW = 2**24  # bytes
+_HIGHEST_RATIO = 2**16  # zstd makes blocks of 128 KiB of the same byte four bytes
 _LARGEST_EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # bits of a float -> from here on, it does not hold every integer
 
 # Magic bytes at the start of a file -> its type; of what is not read, also what to do.
@@ -179,6 +181,7 @@ def _read_text(path: Path, where: str, layout: Layout, compression: str | None) 
         return "skip"
 
     names = [f"{place}" for place in range(1, layout.n_fields + 1)] if layout.n_fields and not layout.header else None
+    _refuse_too_long(path, where, compression)
     breaks = check_quotes(path, where, layout, compression)
     try:
         with pa.input_stream(str(path), compression=compression) as stream, _unshown_rows() as unshown:
@@ -212,6 +215,17 @@ def _read_text(path: Path, where: str, layout: Layout, compression: str | None) 
     if problems or unshown:  # a skipped row would shift the row numbers of what follows
         raise _undecodable(path, where, layout.encoding, compression) or InputError(*problems)
     return table if one_character else _split_lines(table.column(0), where, layout)
+
+
+def _refuse_too_long(path: Path, where: str, compression: str | None) -> None:
+    """A small compressed file may hold more text than the memory; the system would end the process without a word."""
+    size, free = path.stat().st_size, free_memory()
+    if compression and size * _HIGHEST_RATIO > free:
+        size = 0
+        with suppress(OSError), pa.input_stream(str(path), compression=compression) as stream:  # the reader says what is wrong
+            while size <= free and (block := stream.read(_LONGEST_ROW)):
+                size += len(block)
+    refuse_too_large(f"{where}: its text", size, "split it into several files that fit, or take less of it")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ Python. What is loaded by name (``pipeline.plugins``) is not an import: the call
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -137,7 +137,7 @@ def _imports(module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ours: set[str] = set()
     others: set[str] = set()
     package = module if _source(module).name == "__init__.py" else module.rpartition(".")[0]
-    for name in _named(_tree(module), package):
+    for name in _named(_source(module).read_bytes(), package):
         if name.partition(".")[0] in _PACKAGES:
             parts = name.split(".")
             ours |= {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
@@ -146,9 +146,11 @@ def _imports(module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(filter(_exists, ours))), tuple(sorted(others))
 
 
-def _named(tree: ast.Module, package: str) -> Iterator[str]:
+@cache
+def _named(code: bytes, package: str) -> frozenset[str]:
     """Every name that might be a module, of all forms of import, but those for type checkers alone, which never run."""
-    wanted: list[ast.AST] = [tree]
+    names: set[str] = set()
+    wanted: list[ast.AST] = [ast.parse(code)]
     while wanted:
         node = wanted.pop()
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
@@ -156,22 +158,21 @@ def _named(tree: ast.Module, package: str) -> Iterator[str]:
             continue
         wanted += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
-@cache
-def _tree(module: str) -> ast.Module:
-    return ast.parse(_source(module).read_bytes())
-
-
-@cache
 def _digest(path: Path) -> str:
-    tree = Bare().visit(ast.parse(path.read_bytes()))
+    return _digest_of(path.read_bytes())
+
+
+@cache
+def _digest_of(code: bytes) -> str:
+    tree = Bare().visit(ast.parse(code))
     return hashlib.sha256(ast.dump(tree, annotate_fields=False).encode()).hexdigest()
 
 

@@ -51,7 +51,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Iterator["Edits"]:
 
 
 def clear() -> None:
-    for cached in (fingerprint.closure, fingerprint._imports, fingerprint._tree, fingerprint._digest):
+    for cached in (fingerprint.closure, fingerprint._imports):
         cached.cache_clear()
 
 

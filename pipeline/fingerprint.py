@@ -166,6 +166,7 @@ def _named(code: bytes, package: str) -> frozenset[str]:
     return frozenset(names)
 
 
+@cache
 def _digest(path: Path) -> str:
     return _digest_of(path.read_bytes())
 

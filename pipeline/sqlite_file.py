@@ -16,7 +16,8 @@ def is_whole(database: Path) -> bool:
         with closing(sqlite3.connect(database, timeout=5)) as connection:
             return bool(connection.execute("PRAGMA integrity_check").fetchone() == ("ok",))
     except sqlite3.Error as error:
-        return error.sqlite_errorcode & 0xFF not in _DAMAGED
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # text that is none has no code
+        return code & 0xFF not in _DAMAGED
 
 
 def set_aside(database: Path, why: str) -> Path:

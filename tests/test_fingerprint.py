@@ -51,7 +51,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Iterator["Edits"]:
 
 
 def clear() -> None:
-    for cached in (fingerprint.closure, fingerprint._imports):
+    for cached in (fingerprint.closure, fingerprint._imports, fingerprint._digest):
         cached.cache_clear()
 
 

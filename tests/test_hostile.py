@@ -18,10 +18,11 @@ from safetensors.torch import load_file, save_file
 from pipeline.artifacts import new_folder
 from pipeline.config.layers import read_yaml
 from pipeline.data.ids import IdMap
+from pipeline.data.raw.columns import as_text
 from pipeline.data.raw.description import Table
 from pipeline.data.raw.layout import Layout
 from pipeline.data.raw.quotes import check_quotes
-from pipeline.data.raw.reading import _text, _unread, read_columns
+from pipeline.data.raw.reading import _unread, read_columns
 from pipeline.data.raw.remote import copy_to, listed
 from pipeline.data.relation import USER, Relation
 from pipeline.errors import InputError, IntegrityError, MachineError, ParamsError, Problem
@@ -161,7 +162,7 @@ def test_text_in_parquet_that_is_none(tmp_path: Path) -> None:
     table = pa.table({"user": pa.StringArray.from_buffers(1, offsets, data)})
     pa.parquet.write_table(table, tmp_path / "log.parquet")
     with pytest.raises(InputError, match=r"log user: is of type string"):
-        _text(pa.parquet.read_table(tmp_path / "log.parquet"), 0, "log")
+        as_text(pa.parquet.read_table(tmp_path / "log.parquet"), 0, "log")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -193,9 +194,10 @@ def test_parquet_is_read_by_column(tmp_path: Path) -> None:
 
 
 def test_parquet_whose_columns_have_one_name(tmp_path: Path) -> None:
-    columns = [pa.array([of]) for of in ("a", "b", "x")]
-    pa.parquet.write_table(pa.Table.from_arrays(columns, names=["user", "user", "item"]), path := tmp_path / "log.parquet")
-    assert read_columns(path, "log", {"who": 2, "what": "item"}, LAYOUT).to_dict("list") == {"who": ["b"], "what": ["x"]}
+    columns = [pa.array([of]) for of in ("a", "x", "b")]
+    pa.parquet.write_table(pa.Table.from_arrays(columns, names=["user", "item", "user"]), path := tmp_path / "log.parquet")
+    assert read_columns(path, "log", {"who": 3, "what": "item"}, LAYOUT).to_dict("list") == {"who": ["b"], "what": ["x"]}
+    assert read_columns(path, "log", {"what": 2, "who": 1}, LAYOUT).to_dict("list") == {"what": ["x"], "who": ["a"]}
     with pytest.raises(InputError, match="has 2 columns 'user'"):
         read_columns(path, "log", {"who": "user"}, LAYOUT)
 
@@ -239,5 +241,17 @@ def test_a_small_file_of_more_text_than_fits_is_refused_before_it_is_read(
         stream.write(b"user,item\n" * 2_000_000)
     monkeypatch.setattr("pipeline.memory.free_memory", lambda: 2.0**24)
     monkeypatch.setattr("pipeline.data.raw.reading.free_memory", lambda: 2.0**24)
-    with pytest.raises(MachineError, match=r"log: its text needs about 0\.0 GiB, and 0\.0 GiB are free\. Fix: split it"):
+    with pytest.raises(MachineError, match=r"log: its text needs about 0\.0 GiB, and 0\.0 GiB are free\. Fix: take less"):
+        read_columns(path, "log", {"user": "user"}, LAYOUT)
+
+
+def test_parquet_of_one_long_text_many_times_is_refused_before_it_is_written_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the file it is there once, and a number for each row."""
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), pa.array(["x" * 2**20]))
+    pa.parquet.write_table(pa.table({"user": once}), path := tmp_path / "log.parquet")
+    assert path.stat().st_size < 2**20
+    monkeypatch.setattr("pipeline.memory.free_memory", lambda: 2.0**34)
+    with pytest.raises(MachineError, match=r"log user: its text needs about 48\.8 GiB, and .* GiB are free\. Fix: take less"):
         read_columns(path, "log", {"user": "user"}, LAYOUT)

@@ -18,44 +18,62 @@ __all__ = ["open_trials", "trials_in"]
 
 
 def open_trials(storage: str) -> None:
-    """Make the tables of the trials, where they are not there; the errors are those of ``trials_in``."""
-    with trials_in(storage):
-        try:
-            get_storage(storage)
-        except ValueError as error:  # of an address that Optuna knows and does not take any more
-            raise ArgumentError(str(error)) from error
+    """Make the tables of the trials, where they are not there; and read what is there, before a training waits for it.
+
+    Args:
+        storage: URL of the database.
+
+    Raises:
+        InputError: If it names no database that can be used.
+        IntegrityError: If what is in it is not what was written.
+        MachineError: If it cannot be read or written.
+    """
+    try:
+        with trials_in(storage):
+            found = get_storage(storage)
+    except (ArgumentError, ImportError, ValueError) as error:
+        driver = getattr(error.__cause__ or error, "name", None)  # of a module that is not there
+        fix = f"install {driver}" if driver else "write sqlite:///tuning.db"
+        raise InputError(f"--storage: cannot be opened: {first_line(error)}. Fix: {fix}") from error
+    except RuntimeError as error:
+        fix = "move it away, or use the version of Optuna that made it"
+        raise InputError(f"--storage: cannot be opened: {first_line(error)}. Fix: {fix}") from error
+    try:
+        with trials_in(storage):
+            for study in found.get_all_studies():
+                found.get_all_trials(study._study_id)
+    except (LookupError, ValueError) as error:  # a value that nobody has written
+        raise _damaged(storage, error) from error
 
 
 @contextmanager
 def trials_in(storage: str) -> Iterator[None]:
     """For work that reads and writes the trials in a database.
 
-    Args:
-        storage: URL of it.
-
     Raises:
-        InputError: If it names no database that can be used.
-        IntegrityError: If its file is damaged.
+        IntegrityError: If it is damaged.
         MachineError: If it cannot be read or written, as on a full disk.
     """
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+    except ArgumentError:  # it was no address
+        raise
+    except (SQLAlchemyError, StorageInternalError) as error:
         problem = first_line(error.__cause__ or error)
         file = _file_of(storage)
-        if file and not is_whole(file):
-            raise IntegrityError(f"{file}: is damaged ({problem}). Fix: move it away: the search then begins anew") from error
-        if isinstance(error, ArgumentError | ImportError):
-            raise InputError(f"--storage: cannot be opened: {problem}. Fix: write sqlite:///tuning.db") from error
+        if "no such " in problem or (file and not is_whole(file)):  # column or table
+            raise _damaged(storage, error) from error
         fix = f"make sure that {without_secret(storage)} can be read and written, then pmtrec tune again; it goes on"
         raise MachineError(f"--storage: {problem}. Fix: {fix}") from error
 
 
+def _damaged(storage: str, error: Exception) -> IntegrityError:
+    where, problem = _file_of(storage) or without_secret(storage), first_line(error.__cause__ or error)
+    return IntegrityError(f"{where}: is damaged ({problem}). Fix: move it away: the search then begins anew")
+
+
 def _file_of(storage: str) -> Path | None:
     """Of SQLite, if it is there."""
-    try:
-        url = make_url(storage)
-    except ArgumentError:
-        return None
+    url = make_url(storage)
     path = Path(url.database or "")
     return path if url.get_backend_name() == "sqlite" and path.is_file() else None

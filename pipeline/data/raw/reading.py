@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from pipeline.data.raw.columns import LESS, as_text, place_of
 from pipeline.data.raw.layout import Layout
 from pipeline.data.raw.quotes import check_quotes
-from pipeline.errors import InputError, Problem, closest
+from pipeline.errors import InputError, Problem
 from pipeline.memory import free_memory, refuse_too_large
 
 __all__ = ["read_columns"]
@@ -27,8 +28,7 @@ log = logging.getLogger(__name__)
 
 _WHOLE_LINE = "\x1f"  # the ASCII unit separator, which no field contains
 _LONGEST_ROW = 2**24  # bytes
-_HIGHEST_RATIO = 2**16  # zstd makes blocks of 128 KiB of the same byte four bytes
-_LARGEST_EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # bits of a float -> from here on, it does not hold every integer
+_HIGHEST_RATIO = {"gzip": 2**11, "bz2": 2**21, "zstd": 2**15}  # text / file, of one letter without end
 
 # Magic bytes at the start of a file -> its type; of what is not read, also what to do.
 _PARQUET = b"PAR1"
@@ -80,8 +80,8 @@ def read_columns(path: Path, where: str, columns: Mapping[str, str | int], layou
     rows: pd.Index[Any] = pd.RangeIndex(first_row, first_row + table.num_rows)
     if not parquet:
         table, rows = _without_empty_rows(table, rows, where)
-    places = range(len(wanted)) if parquet else [_place(table.column_names, of, where, layout.header) for of in wanted]
-    found = {ours: _text(table, place, where) for ours, place in zip(columns, places, strict=True)}
+    places = range(len(wanted)) if parquet else [place_of(table.column_names, of, where, layout.header) for of in wanted]
+    found = {ours: as_text(table, place, where) for ours, place in zip(columns, places, strict=True)}
     return pd.DataFrame({ours: column.to_pandas().astype("str") for ours, column in found.items()}).set_axis(rows, axis="index")
 
 
@@ -117,55 +117,19 @@ def _without_empty_rows(table: pa.Table, rows: "pd.Index[Any]", where: str) -> "
     return table.filter(pa.array(filled)), rows[filled]
 
 
-def _place(names: list[str], wanted: str | int, where: str, named: bool) -> int:
-    """Index of a column among those of a table, counted from 0."""
-    if isinstance(wanted, int):
-        if not 1 <= wanted <= len(names):
-            raise InputError(f"{where}: has {len(names)} columns, but column {wanted} is requested. Fix: use 1 to {len(names)}")
-        return wanted - 1
-    if not named:
-        raise InputError(f"{where}: has no header in which to find {wanted!r}. Fix: use the column number, counted from 1")
-    if names.count(wanted) > 1:
-        fix = "use the number of the intended column, counted from 1"
-        raise InputError(f"{where}: has {names.count(wanted)} columns {wanted!r}. Fix: {fix}")
-    if wanted not in names:
-        raise InputError(f"{where}: has no column {wanted!r}.{closest(wanted, names)}")
-    return names.index(wanted)
-
-
-def _text(table: pa.Table, place: int, where: str) -> pa.ChunkedArray:
-    """A column as text, with ``""`` for missing values; a typed Parquet column only if that loses no information."""
-    column, name = table.column(place), table.column_names[place]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type):
-        kind, column = column.type, column.cast(pa.float64())
-        column = pc.if_else(pc.is_nan(column), None, column)
-        # Integers with missing values are often stored as floats; their text must not have an exponent.
-        if pc.all(pc.equal(pc.round(column), column)).as_py():
-            if (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_EXACT[kind.bit_width]:
-                raise InputError(f"{where} {name}: holds integers too large for {kind}. Fix: store it as text")
-            column = column.cast(pa.int64())
-        else:
-            column = column.cast(kind)  # 0.1 in float32 is 0.1, and no longer number
-    try:
-        column.validate(full=True)  # text that is none would be found later, row by row
-        column = column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"{where} {name}: is of type {column.type}. Fix: store it as text or numbers") from error
-    return pc.fill_null(column, "")
-
-
 def _read_parquet(path: Path, where: str, wanted: list[str | int]) -> pa.Table:
     """The wanted columns alone, in this order: others may be larger than the memory."""
     try:
-        file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
-        names = file.schema_arrow.names
-        places = [_place(names, of, where, named=True) for of in wanted]
-        if len(set(names)) < len(names):  # by name, pyarrow would take all of one
-            return file.read().select(places)
-        chosen = [names[place] for place in places]
-        return file.read(chosen).select(chosen)
+        schema = pyarrow.parquet.read_schema(path)
+        names = schema.names
+        places = [place_of(names, of, where, named=True) for of in wanted]
+        chosen = {names[place] for place in places}
+        # Text stays in its dictionary, as it is in the file: written out it may not fit.
+        flat = sorted(names[place] for place in places if not pa.types.is_nested(schema.types[place]))
+        file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True, read_dictionary=flat)
+        table = file.read(sorted(chosen))
+        read: dict[str, list[int]] = {name: table.schema.get_all_field_indices(name) for name in chosen}
+        return table.select([read[names[place]][names[:place].count(names[place])] for place in places])
     except MemoryError:  # one of Arrow's, too
         raise
     except (pa.ArrowException, OSError, UnicodeError) as error:
@@ -220,12 +184,12 @@ def _read_text(path: Path, where: str, layout: Layout, compression: str | None) 
 def _refuse_too_long(path: Path, where: str, compression: str | None) -> None:
     """A small compressed file may hold more text than the memory; the system would end the process without a word."""
     size, free = path.stat().st_size, free_memory()
-    if compression and size * _HIGHEST_RATIO > free:
+    if compression and size * _HIGHEST_RATIO[compression] > free:
         size = 0
         with suppress(OSError), pa.input_stream(str(path), compression=compression) as stream:  # the reader says what is wrong
             while size <= free and (block := stream.read(_LONGEST_ROW)):
                 size += len(block)
-    refuse_too_large(f"{where}: its text", size, "split it into several files that fit, or take less of it")
+    refuse_too_large(f"{where}: its text", size, LESS)
 
 
 @contextmanager

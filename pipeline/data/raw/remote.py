@@ -68,8 +68,10 @@ def listed(address: str) -> list[str]:
     if not found:
         raise InputError(f"{address}: there is no file in it. Fix: correct its path in params.yaml, or put files there")
     for path in found:
-        if "\\udc" in ascii(path):  # how Python shows bytes of a name that are no text
-            raise InputError(f"{address}: {os.fsencode(path)!r} is not UTF-8. Fix: rename that file")
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{address}: {os.fsencode(path)!r} is not UTF-8. Fix: rename that file") from error
     return sorted(found)
 
 
@@ -111,7 +113,7 @@ def copy_to(path: Path, address: str, checksum: str | None) -> None:
 def _copy(path: Path, address: str, checksum: str | None) -> None:
     shown = without_secret(address)
     try:
-        files, place = fsspec.url_to_fs(anchored(address), **_patience(address))
+        files, place = _file_system(address)
         with _Progress(shown) as progress:
             files.get_file(place, str(path), callback=progress)
         if path.is_dir():  # some fsspec file systems copy a folder this way
@@ -125,7 +127,7 @@ def _copy(path: Path, address: str, checksum: str | None) -> None:
         raise InputError(f"{shown}: is a folder. Fix: use the path of a file") from error
     except PermissionError as error:
         raise MachineError(f"{shown}: permission denied. Fix: grant read permission") from error
-    except (ValueError, ImportError, KeyError, TypeError, AttributeError) as error:  # the last two: a protocol needs more
+    except (ValueError, ImportError, KeyError) as error:
         raise InputError(
             f"{shown}: cannot be opened: {_reason(error)}. Fix: correct the address, or install the package it needs"
         ) from error
@@ -140,6 +142,14 @@ def _copy(path: Path, address: str, checksum: str | None) -> None:
         raise IntegrityError(
             f"{shown}: {kind} is {found}, expected {checksum}. Fix: get the right file, or correct the checksum"
         )
+
+
+def _file_system(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    try:
+        found: tuple[fsspec.AbstractFileSystem, str] = fsspec.url_to_fs(anchored(address), **_patience(address))
+    except (TypeError, AttributeError) as error:  # of a protocol that needs more than an address
+        raise ValueError(_reason(error)) from error
+    return found
 
 
 def _checksum(path: Path, digits: int) -> str:

@@ -20,8 +20,10 @@ from tests.faults.outputs import partial_outputs
 __all__ = ["dvc_kills"]
 
 _OUTS = ("data/processed", "data/tasks", "models", "results", "refits")  # what does not depend on the clock
-_DVC_ENDS = 252  # of KeyboardInterrupt
+# DVC itself ends with 252 on Ctrl-C, and with 255 where its stage was ended by it.
+_ENDS = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 143}, signal.SIGINT: {-2, 130, 252, 255}}
 _ENDS_S, _ORPHANS_S = 20, 1
+_OVER_S = 0.3  # before which a signal came, if it ended with 0: it was about to
 # Ctrl-C reaches the group; sent SIGINT alone, dvc lets its stage end first, which is its own decision.
 _WAYS = [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, False), (signal.SIGINT, True)]
 
@@ -81,7 +83,8 @@ def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool
     )
     time.sleep(seconds)
     if repro.poll() is not None:
-        return None
+        return None if repro.returncode == 0 else [f"ended by itself with {repro.returncode}"]
+    sent = time.monotonic()
     if to_group:
         os.killpg(repro.pid, how)
     else:
@@ -89,16 +92,17 @@ def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool
     try:
         repro.wait(_ENDS_S)
     except subprocess.TimeoutExpired:
-        repro.kill()
+        os.killpg(repro.pid, signal.SIGKILL)
         repro.wait()
         return ["dvc goes on"]
+    is_over = repro.returncode == 0 and time.monotonic() - sent < _OVER_S
     until = time.monotonic() + _ORPHANS_S
     while (orphans := _at_work_in(clone.root)) and time.monotonic() < until:
         time.sleep(0.1)
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
     wrong = [f"{len(orphans)} stage(s) go on"] if orphans else []
-    return wrong if repro.returncode in (-how, 128 + how, _DVC_ENDS) else [*wrong, f"ended with {repro.returncode}"]
+    return wrong if is_over or repro.returncode in _ENDS[how] else [*wrong, f"ended with {repro.returncode}"]
 
 
 def _at_work_in(root: Path) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from pipeline.artifacts import NO_ROOM_OR_ACCESS
-from pipeline.errors import PmtrecError
+from pipeline.errors import MachineError, PmtrecError
 from tests.faults.outputs import content_of, finished_runs, partial_outputs, running
 from tests.project import Project
 
@@ -22,6 +22,7 @@ __all__ = ["failing_calls"]
 _CALLS = [(os, name) for name in ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir", "scandir", "stat", "listdir")]
 _CALLS += [(io, "open"), (fcntl, "flock")]
 _ERRORS = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.EDQUOT)
+_ENDS = (MachineError.exit_code,)
 _READS = ("scandir", "stat", "listdir")  # these do not fail for want of room
 
 
@@ -95,8 +96,10 @@ def failing_calls(
             try:
                 work()
             except PmtrecError as error:
-                if "Fix: " not in str(error):
+                if "Fix: " not in str(error) or "\n" in str(error):
                     wrong.append(f"said {str(error)!r}")
+                if error.exit_code not in _ENDS:
+                    wrong.append(f"{errno.errorcode[number]} ends with {error.exit_code}: {error}")
             except OSError as error:
                 if error.errno not in NO_ROOM_OR_ACCESS:  # which become a line
                     wrong.append(f"{type(error).__name__}: {error}")

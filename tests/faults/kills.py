@@ -28,8 +28,9 @@ def kills(rig: Rig, n_kills: int, seed: int) -> Iterator[tuple[str, str, list[st
         process = rig.redo(step)
         time.sleep(draw.uniform(0, lengths[step.name]))
         if process.poll() is not None:  # it was over before
-            rig.wait()
-            continue
+            if (ended := rig.wait()) == (0, ""):
+                continue
+            yield step.name, how.name, [f"ended by itself with {ended}"]
         number += 1
         process.send_signal(how)
         sent = time.monotonic()

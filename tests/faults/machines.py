@@ -121,7 +121,8 @@ def _clock_set_back(rig: Rig, step: Step, draw: random.Random) -> list[str]:
     """What Python's `time` says, by a day, in the middle of the stage, whose inputs are of a later time then."""
     (folder := rig.root.parent / "clock").mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_CLOCK.format(after=draw.randrange(2000)))
-    with _with(rig, PYTHONPATH=f"{folder}{os.pathsep}{ROOT}"):
+    before = rig.project.variables.get("PYTHONPATH", str(ROOT))
+    with _with(rig, PYTHONPATH=f"{folder}{os.pathsep}{before}"):
         return _ended(rig, step, may_fail=False)
 
 
@@ -147,11 +148,13 @@ def _mounted(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _with(rig: Rig, **variables: str) -> Iterator[None]:
+    before = dict(rig.project.variables)
     rig.project.variables.update(variables)
     try:
         yield
     finally:
         rig.project.variables.clear()
+        rig.project.variables.update(before)
 
 
 @contextmanager

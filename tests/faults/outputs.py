@@ -12,9 +12,12 @@ from pipeline.integrity import MANIFEST, check_folder
 __all__ = ["content_of", "finished_runs", "partial_outputs", "running"]
 
 _RUNS = "SELECT name FROM runs WHERE lifecycle_stage = 'active' AND status = ?"
+# Costs depend on the clock; the run of the comparison gets its metrics anew whenever they are compared.
 _METRICS = (
-    "SELECT DISTINCT name, key, step, value, is_nan FROM runs JOIN metrics USING (run_uuid) "
-    "WHERE lifecycle_stage = 'active' AND status = 'FINISHED' AND key NOT LIKE 'cost/%'"  # which depend on the clock
+    "SELECT name, key, step, value, is_nan, CASE name WHEN 'comparison' THEN 1 ELSE count(*) END "
+    "FROM runs JOIN metrics USING (run_uuid) "
+    "WHERE lifecycle_stage = 'active' AND status = 'FINISHED' AND key NOT LIKE 'cost/%' "
+    "GROUP BY run_uuid, key, step, value, is_nan"
 )
 
 
@@ -43,7 +46,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
 
 
 def finished_runs(root: Path) -> list[Any]:
-    """Names and metrics of the runs that have ended, in the own database; each metric of each step."""
+    """Names and metrics of the runs that have ended, in the own database; each value of each step, and how often."""
     return [_select(root, _RUNS, "FINISHED"), _select(root, _METRICS)]
 
 

@@ -271,8 +271,16 @@ def test_any_nested_state_comes_back() -> None:
 
 
 def test_a_signal_between_two_epochs_ends_the_block() -> None:
-    with pytest.raises(KeyboardInterrupt), Checkpoints(Path("unused")).deferring():
-        os.kill(os.getpid(), signal.SIGINT)
+    reached = []
+
+    def between() -> None:
+        with Checkpoints(Path("unused")).deferring():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("what came after it in the block")
+
+    with pytest.raises(KeyboardInterrupt):
+        between()
+    assert reached
 
 
 def test_without_a_folder_there_is_nothing_to_remove() -> None:

@@ -1,5 +1,7 @@
+import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import closing, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -248,15 +250,24 @@ def test_a_trial_that_sigterm_ends_is_done_again_at_its_place(tmp_path: Path) ->
     assert training.seen[0] == {"train.lr": 0.01, "train.weight_decay": 1e-4}
 
 
+@pytest.mark.parametrize(("seconds", "is_given_up"), [(50, False), (70, True)])
 def test_a_trial_of_which_nobody_knows_who_began_it_is_given_up_after_a_minute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, is_given_up: bool
 ) -> None:
     import optuna
+
+    def waited(_: float) -> None:
+        raise TimeoutError
 
     searching = grid_search(tmp_path, 2)
     searching.run(training := Training())
     study = optuna.load_study(study_name="grid", storage=searching.storage)
     left = study.ask()
-    monkeypatch.setattr("pipeline.training.tuning._AT_ONCE", timedelta(0))
-    assert len(grid_search(tmp_path, 3).run(training)) == 3
-    assert study.trials[left.number].state.name == "FAIL"
+    with closing(sqlite3.connect(searching.storage.removeprefix("sqlite:///"))) as connection:
+        begun = (str(datetime.now() - timedelta(seconds=seconds)), left.number)
+        connection.execute("UPDATE trials SET datetime_start = ? WHERE number = ?", begun)
+        connection.commit()
+    monkeypatch.setattr("pipeline.training.tuning.time.sleep", waited)
+    with nullcontext() if is_given_up else pytest.raises(TimeoutError):
+        grid_search(tmp_path, 3).run(training)
+    assert study.trials[left.number].state.name == ("FAIL" if is_given_up else "RUNNING")

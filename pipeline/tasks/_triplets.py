@@ -87,7 +87,9 @@ class TripletSampler(Sampler):
 
         relation = self._relation
         negatives = self._unlinked(heads, generator)
-        if self.negatives == "hard" and score is not None:
+        if self.negatives == "hard":
+            if score is None:
+                raise ValueError(f"{self.task.name}: hard negatives need scores")
             of_head = torch.from_numpy(heads)
             best = score(of_head, torch.from_numpy(negatives)).numpy()
             for _ in range(_HARD - 1):

@@ -26,12 +26,15 @@ def row_gradients(values: list[list[list[float]]], present: list[list[bool]] | N
     return RowGradients(torch.arange(shape[1]), torch.zeros(shape[1], dtype=torch.int64), tensor, touched)
 
 
-def random_rows(seed: int = 0, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> RowGradients:
-    """Three tasks, of which some do not touch some of four users and three items."""
+def random_rows(
+    seed: int = 0, scale: float = 1.0, dtype: torch.dtype = torch.float64, *, everywhere: bool = False
+) -> RowGradients:
+    """Three tasks, of which some do not touch some of four users and three items, unless ``everywhere``."""
     generator = torch.Generator().manual_seed(seed)
     values = torch.randn(3, 7, 5, generator=generator, dtype=torch.float64)
     present = torch.rand(3, 7, generator=generator) < 0.6
     present[0, present.sum(0) == 0] = True
+    present |= everywhere
     tables = torch.tensor([0, 0, 0, 0, 1, 1, 1])
     return RowGradients(torch.arange(7), tables, (scale * values * present.unsqueeze(2)).to(dtype), present)
 

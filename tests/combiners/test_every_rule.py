@@ -173,3 +173,23 @@ def test_a_rule_that_has_not_begun_remembers_nothing_and_goes_on_from_it(rule: s
     again.remember(build(rule, **options).memory())
     found, expected = again(random_rows(), step()).values, combine(rule, random_rows(), **options).values
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@every_rule
+def test_rows_of_a_group_share_their_weights_and_groups_do_not(rule: str, options: dict[str, Any]) -> None:
+    """After some steps, in which the rules that begin with equal weights have moved."""
+    granularity, made = options.get("granularity"), build(rule, **options)
+    for seed in range(4):
+        weights = made(random_rows(seed, everywhere=True), step(losses=[0.5, 0.2 * seed + 0.1, 0.9])).weights
+    if granularity is None or weights is None:
+        pytest.skip("has one weight per task for all rows, or no weights")
+    tables = {"global": [slice(0, 7)], "table": [slice(0, 4), slice(4, 7)], "entity": [slice(n, n + 1) for n in range(7)]}
+    one_of_each = torch.stack([weights[:, rows][:, 0] for rows in tables[granularity]])
+    for rows, of_group in zip(tables[granularity], one_of_each, strict=True):
+        torch.testing.assert_close(weights[:, rows], of_group.unsqueeze(1).expand_as(weights[:, rows]))
+    assert len(one_of_each) == 1 or not torch.allclose(one_of_each, one_of_each[:1].expand_as(one_of_each))
+
+
+@pytest.mark.parametrize(("rule", "options"), [("dwa", {"temperature": 0.5}), ("metabalance", {"relax": 0.0})], ids=str)
+def test_options_at_the_end_of_their_range_are_taken(rule: str, options: dict[str, Any]) -> None:
+    assert combine(rule, random_rows(), **options).values.isfinite().all()

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torchjd.aggregation as jd
@@ -208,3 +209,27 @@ def test_nash_mtl_keeps_its_weights_between_updates() -> None:
     second = [rule(all_present(2), step()).weights for rule in (lazy, eager)]
     torch.testing.assert_close(second[0], first[0])
     assert not torch.allclose(second[1], first[1])
+
+
+def test_gradvac_per_entity_is_the_paper_row_by_row() -> None:
+    """Algorithm 1 of Wang et al. (ICLR 2021): a gradient is moved until its cosine with each other one is the running mean."""
+    beta, made = 0.3, build("gradvac", granularity="entity", beta=0.3)
+    targets = np.zeros((7, 3, 3))
+    for number in range(4):
+        gradients, order = random_rows(number, everywhere=True), torch.Generator().manual_seed(number)
+        orders = [torch.randperm(3, generator=order).tolist() for _ in range(3)]
+        expected = np.zeros((7, 5))
+        for row in range(7):
+            plain = gradients.values[:, row].numpy()
+            for i in range(3):
+                moved = plain[i].copy()
+                for j in (of for of in orders[i] if of != i):
+                    of_moved, of_other, target = np.linalg.norm(moved), np.linalg.norm(plain[j]), targets[row, i, j]
+                    cosine = moved @ plain[j] / (of_moved * of_other)
+                    if cosine < target:
+                        pull = target * np.sqrt(1 - cosine**2) - cosine * np.sqrt(1 - target**2)
+                        moved = moved + of_moved * pull / (of_other * np.sqrt(1 - target**2)) * plain[j]
+                    targets[row, i, j] = (1 - beta) * target + beta * cosine
+                expected[row] += moved
+        found = made(gradients, step(seed=number)).values
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import torch
+from torch import Tensor
 
 from pipeline import plugins
 from pipeline.errors import InputError, ParamsError
-from pipeline.metrics.base import NO_ITEM, evaluate, needs
+from pipeline.metrics.base import NO_ITEM, evaluate, is_lower_better, lower_is_better, needs
 from pipeline.ranking.item_lists import ItemLists
 from tests.toy import interactions
 
@@ -99,3 +100,11 @@ def test_ndcg_is_that_of_scikit_learn() -> None:
     hits = torch.from_numpy(np.take_along_axis(relevance, order, axis=1) > 0)
     ours = plugins.load("metrics", "ndcg")(hits, torch.from_numpy(relevance.sum(1)))
     assert ours.mean().item() == pytest.approx(sklearn.metrics.ndcg_score(relevance, scores, k=k), abs=1e-12)
+
+
+def test_a_metric_of_which_less_is_better_is_marked() -> None:
+    def misses(hits: Tensor) -> Tensor:
+        return 1 - hits.double()
+
+    assert not is_lower_better(misses)
+    assert is_lower_better(lower_is_better(misses))

@@ -16,7 +16,7 @@ from pipeline.ranking.item_lists import ItemLists
 from pipeline.ranking.links import Links
 from pipeline.ranking.query import Query
 from pipeline.ranking.recommender import Recommender
-from pipeline.ranking.scoring import HISTORY, NO_ITEM, WEIGHTS, Scoring
+from pipeline.ranking.scoring import HISTORY, NO_ITEM, WEIGHTS, Scoring, plain_top_k
 from pipeline.ranking.storage import load_recommender, save_recommender
 from pipeline.training.learning import LEARN
 from tests.toy import interactions, scoring, tasks_of
@@ -238,3 +238,37 @@ def test_an_index_gives_the_same_lists(recommender: Recommender) -> None:
     one, other = (of.answer(asked, Query(10)).items for of in (index, exact))
     common = [len(set(a) & set(b)) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
     assert sum(common) >= 0.95 * 200
+
+
+def test_rows_are_found_by_raw_id_in_another_numbering(recommender: Recommender) -> None:
+    """NaN where there is none, or where it is zeros, as of a user without any interaction."""
+    users = torch.tensor([[4.0], [0.0]])
+    model = replace(recommender, scoring=scoring(users, ITEMS))
+    rows = model.rows_of(IdMap.of(["y", "new", "x"]), IdMap.of(["c", "a"]))
+    assert rows[USER].nan_to_num(-1.0).tolist() == [[-1.0], [-1.0], [4.0]]
+    assert rows[ITEM].tolist() == [[3.0], [1.0]]
+    assert users.tolist() == [[4.0], [0.0]], "which is not the same memory"
+
+
+def test_nobody_gets_an_empty_table_of_the_same_columns(recommender: Recommender) -> None:
+    none, some = recommender.recommend([], k=2), recommender.recommend(["x"], k=2)
+    assert none.empty
+    assert none.dtypes.to_dict() == some.dtypes.to_dict()
+
+
+def test_among_very_many_that_are_equally_good_the_popular_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    popularity = [3, 1, 2, 3, 9, 1]
+    table = scoring(torch.ones(1, 1), torch.tensor([[2.0], [1.0], [1.0], [1.0], [1.0], [1.0]]), popularity)
+    nothing = ItemLists.of([interactions([])], 1, 6)
+    expected = plain_top_k(table, nothing, torch.tensor([0]), 4)[0]
+    monkeypatch.setattr("pipeline.ranking.scoring._MANY", 2)
+    found = plain_top_k(table, nothing, torch.tensor([0]), 4)[0]
+    assert found.tolist() == expected.tolist() == [[0, 4, 3, 2]]
+
+
+def test_ties_are_broken_by_the_number_that_a_user_is_given() -> None:
+    table, nothing = scoring(torch.ones(3, 1), torch.ones(40, 1)), ItemLists.of([interactions([])], 3, 40)
+    own = plain_top_k(table, nothing, torch.tensor([0, 2]), 20)[0]
+    given = plain_top_k(table, nothing, torch.tensor([1, 1]), 20, keys=torch.tensor([0, 2]))[0]
+    assert torch.equal(own, given)
+    assert not torch.equal(own[0], own[1])

@@ -228,3 +228,15 @@ def test_what_a_user_should_know_of_the_options_is_logged(caplog: pytest.LogCapt
     with caplog.at_level("INFO"):
         learn_exactly(tasks_of([split.train_relation(), social]), split, 0, lambda _: None, solver=("ials", options))
     assert "nothing describes a item: item_attributes predicts zeros" in caplog.text
+
+
+def test_what_a_rule_draws_depends_on_the_seed() -> None:
+    split, social = checkerboard()
+    tasks = tasks_of([split.train_relation(), social])
+
+    def losses(seed: int) -> float:
+        solver = IALS(tasks, 0, Machine(), dim=4)
+        rule = plugins.load("combiners", "random_weights")(solver.tasks, solver.nodes.sizes)
+        return [epoch.losses["social"] for epoch in train_sweeps(solver, rule, Validation(split), seed)][-1]
+
+    assert losses(0) == losses(0) != losses(1)

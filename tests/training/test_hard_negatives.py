@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import pytest
 import torch
 
+from pipeline.data.examples import Examples
+from pipeline.data.relation import ITEM, USER, NodeTypes
+from pipeline.tasks._triplets import TripletSampler
+from pipeline.tasks.base import Draw
 from pipeline.training.components import build
-from pipeline.training.loop import _score
+from pipeline.training.loop import _samples, _score
 from tests.toy import relation, tasks_of
 from tests.training.test_loop import two_relations
 
@@ -31,3 +36,28 @@ def test_hard_negatives_are_scored_over_all_links_even_where_training_drops_some
     whole = components.encoder.eval()()
     assert torch.equal(first, second)
     torch.testing.assert_close(first, (whole.users[heads] * whole.items[tails]).sum(dim=1).detach())
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_training_scores_the_candidates_of_every_task(number: int) -> None:
+    names: dict[str, Any] = {"encoder": ("mf", {}), "loss": ("bpr", {}), "rule": ("equal_weights", {}), "negatives": "hard"}
+    made = build(tasks_of(two_relations()), 0, torch.device("cpu"), dim=8, **names)
+    scored: list[Any] = []
+    epoch = made.tasks[number].sampler.epoch
+
+    def listening(draw: Draw) -> Examples:
+        assert draw.score is not None
+        scored.append(draw.score(torch.tensor([0]), torch.tensor([1])))
+        return epoch(draw)
+
+    made.tasks[number].sampler.epoch = listening  # type: ignore[method-assign]
+    _samples(made.tasks, 1, 10, 5, made.encoder)
+    heads, tails = (made.encoder().table(kind) for kind in ((USER, ITEM), (USER, USER))[number])
+    torch.testing.assert_close(scored[0], heads[:1].mul(tails[1:2]).sum(dim=1).detach())
+
+
+def test_hard_negatives_without_scores_are_refused() -> None:
+    links = tasks_of(two_relations())[0]
+    sampler = TripletSampler(links, NodeTypes({USER: 16, ITEM: 16}), seed=0, negatives="hard")
+    with pytest.raises(ValueError, match="recommendation: hard negatives need scores"):
+        sampler.epoch(Draw(1, 5))

@@ -110,7 +110,7 @@ def test_every_loss_and_way_to_draw(tmp_path: Path, loss: str, options: dict[str
     interrupted(tmp_path / "checkpoints", "combiners", arguments)
 
 
-@pytest.mark.parametrize("rule", ["equal_weights", "pmtrec_inverse", "history_weights"])
+@pytest.mark.parametrize("rule", ["equal_weights", "pmtrec_inverse", "history_weights", "dwa"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_exact_solver(tmp_path: Path, rule: str, threads: int) -> None:
     solver = ("ials", {"dim": 8, "sweeps": EPOCHS, "item_attributes": 1.0, "user_attributes": 1.0})

@@ -22,23 +22,24 @@ __all__ = ["dvc_kills"]
 _OUTS = ("data/processed", "data/tasks", "models", "results", "refits")  # what does not depend on the clock
 # DVC itself ends with 252 on Ctrl-C, and with 255 where its stage was ended by it.
 _ENDS = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 143}, signal.SIGINT: {-2, 130, 252, 255}}
-_ENDS_S, _ORPHANS_S = 20, 1
+_ENDS_S, _ORPHANS_S = 20, 3  # a training ends after its epoch
 _OVER_S = 0.3  # before which a signal came, if it ended with 0: it was about to
 # Ctrl-C reaches the group; sent SIGINT alone, dvc lets its stage end first, which is its own decision.
 _WAYS = [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, False), (signal.SIGINT, True)]
 
 
-def dvc_kills(scratch: Path, n_kills: int, seed: int) -> Iterator[tuple[str, str, list[str]]]:
+def dvc_kills(scratch: Path, n_kills: int, seed: int, epochs: int = 1) -> Iterator[tuple[str, str, list[str]]]:
     """Where, signal and what was wrong, for each kill.
 
     Args:
         scratch: Empty folder.
         n_kills: Number of kills.
         seed: Which, and when.
+        epochs: Of each training.
     """
     draw = random.Random(seed)
     (before := scratch / "before").mkdir()
-    Clone.committed(before)
+    Clone.committed(before).change("  epochs: 1 ", f"  epochs: {epochs} ")
     clone = _copy(before, scratch / "undisturbed")
     start = time.monotonic()
     clone.repro()

@@ -51,6 +51,7 @@ _FOUND = re.compile(r"\s*(pipeline\.(\w+)\.\S+__mutmut_\d+): (.+)")
 def main() -> None:
     """Print how many of a sample were noticed, by room, and those that were not."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="of changes, as those that survived; by default a sample of all")
     parser.add_argument("--sample", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -60,8 +61,8 @@ def main() -> None:
         _mutmut(root, "run", "--max-children", "1", _FIRST)
         names = [found[1] for found in map(_FOUND.match, _mutmut(root, "results", "--all", "true")) if found]
         random.Random(args.seed).shuffle(names)
-        sample = set(names[: args.sample])
-        say(f"{len(sample)} of {len(names)} changes, drawn with seed {args.seed}")
+        sample = set(args.names or names[: args.sample])
+        say(f"{len(sample)} of {len(names)} changes" + (f", drawn with seed {args.seed}" if not args.names else ""))
         _mutmut(root, "run", "--max-children", "1", *sample)
         found = [
             found for found in map(_FOUND.match, _mutmut(root, "results", "--all", "true")) if found and found[1] in sample

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from pipeline.integrity import dvc_hash
+from pipeline.integrity import MANIFEST, dvc_hash
 from tests.clone import Clone
 from tests.faults.outputs import partial_outputs
 
@@ -22,24 +22,24 @@ __all__ = ["dvc_kills"]
 _OUTS = ("data/processed", "data/tasks", "models", "results", "refits")  # what does not depend on the clock
 # DVC itself ends with 252 on Ctrl-C, and with 255 where its stage was ended by it.
 _ENDS = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 143}, signal.SIGINT: {-2, 130, 252, 255}}
-_ENDS_S, _ORPHANS_S = 20, 3  # a training ends after its epoch
+_ENDS_S, _ORPHANS_S = 20, 20  # a training ends after its epoch
+_LATE_S = 1  # after the signal, nothing is finished any more
 _OVER_S = 0.3  # before which a signal came, if it ended with 0: it was about to
 # Ctrl-C reaches the group; sent SIGINT alone, dvc lets its stage end first, which is its own decision.
 _WAYS = [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, False), (signal.SIGINT, True)]
 
 
-def dvc_kills(scratch: Path, n_kills: int, seed: int, epochs: int = 1) -> Iterator[tuple[str, str, list[str]]]:
+def dvc_kills(scratch: Path, n_kills: int, seed: int) -> Iterator[tuple[str, str, list[str]]]:
     """Where, signal and what was wrong, for each kill.
 
     Args:
         scratch: Empty folder.
         n_kills: Number of kills.
         seed: Which, and when.
-        epochs: Of each training.
     """
     draw = random.Random(seed)
     (before := scratch / "before").mkdir()
-    Clone.committed(before).change("  epochs: 1 ", f"  epochs: {epochs} ")
+    Clone.committed(before)
     clone = _copy(before, scratch / "undisturbed")
     start = time.monotonic()
     clone.repro()
@@ -85,7 +85,7 @@ def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool
     time.sleep(seconds)
     if repro.poll() is not None:
         return None if repro.returncode == 0 else [f"ended by itself with {repro.returncode}"]
-    sent = time.monotonic()
+    sent, sent_at = time.monotonic(), time.time()
     if to_group:
         os.killpg(repro.pid, how)
     else:
@@ -103,6 +103,8 @@ def _killed(clone: Clone, seconds: float, how: signal.Signals, *, to_group: bool
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
     wrong = [f"{len(orphans)} stage(s) go on"] if orphans else []
+    done = (path for path in clone.root.rglob(MANIFEST) if path.stat().st_mtime > sent_at + _LATE_S)
+    wrong += [f"{path.parent.relative_to(clone.root)}: was finished all the same" for path in done]
     return wrong if is_over or repro.returncode in _ENDS[how] else [*wrong, f"ended with {repro.returncode}"]
 
 

@@ -25,7 +25,8 @@ _CHANGED = (
     *(f"training/{name}" for name in ("row_gradients", "loop", "loop_state", "batches", "early_stopping", "sweeps")),
 )
 _TESTS = (
-    *("metrics", "evaluation", "kernels", "combiners", "ranking", "optimizers", "reports", "solvers", "test_api.py"),
+    *("metrics", "evaluation", "kernels", "combiners", "ranking", "optimizers", "reports", "solvers"),
+    *("test_api.py", "test_seeding.py"),
     *(f"data/test_{name}.py" for name in ("splitting", "stable", "preprocessing", "pairs")),
     *(f"training/test_{name}.py" for name in ("algorithm_1", "early_stopping", "loop", "resume", "row_gradients")),
     *(f"training/test_{name}.py" for name in ("hard_negatives", "task_kinds")),

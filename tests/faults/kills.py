@@ -28,9 +28,10 @@ def kills(rig: Rig, n_kills: int, seed: int) -> Iterator[tuple[str, str, list[st
         process = rig.redo(step)
         time.sleep(draw.uniform(0, lengths[step.name]))
         if process.poll() is not None:  # it was over before
-            if (ended := rig.wait()) == (0, ""):
-                continue
-            yield step.name, how.name, [f"ended by itself with {ended}"]
+            if (ended := rig.wait()) != (0, ""):
+                number += 1
+                yield step.name, how.name, [f"ended by itself with {ended}"]
+            continue
         number += 1
         process.send_signal(how)
         sent = time.monotonic()

@@ -270,23 +270,6 @@ def test_any_nested_state_comes_back() -> None:
     assert (back["big"], back["empty"]) == (2**127, {})
 
 
-def test_a_signal_between_two_epochs_ends_the_block() -> None:
-    reached = []
-
-    def between() -> None:
-        with Checkpoints(Path("unused")).deferring():
-            os.kill(os.getpid(), signal.SIGINT)
-            reached.append("what came after it in the block")
-
-    with pytest.raises(KeyboardInterrupt):
-        between()
-    assert reached
-
-
-def test_without_a_folder_there_is_nothing_to_remove() -> None:
-    Checkpoints(None).remove()
-
-
 def test_an_error_that_is_not_of_the_disk_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -295,9 +278,3 @@ def test_an_error_that_is_not_of_the_disk_is_not_hidden(tmp_path: Path, monkeypa
     monkeypatch.setattr(checkpoint, "_write", broken)
     with pytest.raises(OSError, match="Bad file descriptor"):
         learned("combiners", by_gradients(), Checkpoints(tmp_path))
-
-
-def test_a_checkpoint_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "000003-0123456789abcdef.safetensors").mkdir()
-    assert not Checkpoints(tmp_path).epochs
-    assert "is not used" in caplog.text
